@@ -1,0 +1,6 @@
+"""See docs/architecture.md."""
+
+
+def main() -> int:
+    """To come."""
+    return 0

@@ -1,0 +1,37 @@
+"""What a driver asks a launcher to run. It speaks of roles; the launcher says what paths they have."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Role = Literal["output", "datasets", "pretrained"]
+ROLES: tuple[Role, ...] = ("output", "datasets", "pretrained")
+"""`output` is the (user, service_uuid)'s own folder, writable; the others are the operator's, read-only."""
+
+
+class Resources(BaseModel):
+    """What a job needs. Memory in bytes, CPUs in cores, times in seconds; None: the operator's default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cpus: Annotated[float, Field(gt=0)] | None = None
+    memory: Annotated[int, Field(gt=0)] | None = None
+    gpus: Annotated[int, Field(ge=0)] = 0
+    time_limit_s: Annotated[float, Field(gt=0)] | None = None
+
+
+class LaunchSpec(BaseModel):
+    """One job's command. In `command` and `env`, the tokens `{output}`, `{datasets}` and `{pretrained}` become the
+    paths of these roles; the same paths stand in the environment as `K12AI_OUTPUT`, `K12AI_DATASETS` and
+    `K12AI_PRETRAINED`. Other braces are left alone. `python` as the command's first word is the image's
+    interpreter under Docker and the server's own under the process launcher, which ignores `image`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    command: Annotated[Sequence[str], Field(min_length=1)]
+    image: str | None = None
+    env: Mapping[str, str] = Field(default_factory=dict)
+    mounts: Sequence[Role] = ROLES
+    resources: Resources = Resources()

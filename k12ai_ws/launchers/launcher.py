@@ -1,0 +1,117 @@
+"""The launcher's contract: who calls what, and when.
+
+The jobs stage calls `launch` once for a job that was admitted, `logs` once from the stored position (and again after
+a restart), `wait` after the log's end, `stop` any number of times, `release` once the job's terminal status is
+stored, and `adopt` once at the server's start, before anything else.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from k12ai_ws.drivers.spec import LaunchSpec, Role
+from k12ai_ws.wire.bodies import Json, Stream
+from k12ai_ws.wire.job import Exit
+from k12ai_ws.wire.status import Reason
+
+Handle = Mapping[str, Json]
+"""What a launcher needs to find a run again: JSON values, stored with the job, opaque to everyone else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes that a job printed, in the order of printing.
+
+    `at_ms` is when they were printed (milliseconds since the epoch, UTC), as the launcher's recorder saw it;
+    `position` is where the log goes on right after them (0 is the beginning): given back to `logs`, it continues
+    without loss or repeat, also in another process. Chunks are cut the same way however often they are read.
+    """
+
+    data: bytes
+    stream: Stream
+    at_ms: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """One job to run: whose it is (for labels and paths), what to run, and the folders behind the roles."""
+
+    job_id: str
+    user: str
+    service_uuid: str
+    service_name: str
+    op: str
+    spec: LaunchSpec
+    folders: Mapping[Role, Path]
+
+
+class LaunchError(Exception):
+    """The job could not be started, or its launcher failed: the contract's code, the reason and a clear message."""
+
+    def __init__(self, code: int, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.code = int(code)
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class RunStats:
+    """What a run uses now. `cpu_percent` is of one core, as `docker stats` prints it; memory in bytes."""
+
+    id: str
+    cpu_percent: float
+    memory_total: int
+    memory_usage: int
+    pids: tuple[int, ...] = ()
+
+    @property
+    def memory_percent(self) -> float:
+        """0..100."""
+        return 100.0 * self.memory_usage / self.memory_total if self.memory_total else 0.0
+
+
+class Launcher(ABC):
+    """Runs jobs somewhere. Its coroutines never block the event loop; a lost connection is not the end of a log."""
+
+    name: str
+
+    @abstractmethod
+    async def launch(self, request: LaunchRequest) -> Handle:
+        """Starts the job and returns how to find it again. Idempotent: for a job_id that already runs (or ran), it
+        returns that run's handle and starts nothing. Raises LaunchError.
+        """
+
+    @abstractmethod
+    def logs(self, handle: Handle, position: int) -> AsyncIterator[Sequence[Chunk]]:
+        """The log from `position` on, in batches, until the job has ended and all it printed was read.
+
+        An empty batch says that nothing more was printed for a while (once per pause, about half a second).
+        """
+
+    @abstractmethod
+    async def wait(self, handle: Handle) -> Exit:
+        """How the job ended; waits until it has. A run that vanished gives `Exit(lost=True)`."""
+
+    @abstractmethod
+    async def stop(self, handle: Handle, grace_s: float) -> None:
+        """Asks the whole process tree to end (SIGTERM), and kills it after `grace_s` seconds. Returns at once; a run
+        that has ended is left alone.
+        """
+
+    @abstractmethod
+    async def adopt(self) -> Mapping[str, Handle]:
+        """The runs of this server that exist already: job_id -> handle."""
+
+    @abstractmethod
+    async def stats(self, handles: Mapping[str, Handle]) -> Mapping[str, RunStats]:
+        """job_id -> what that run uses now; runs that have ended are left out."""
+
+    @abstractmethod
+    async def release(self, handle: Handle) -> None:
+        """The job's end is stored: frees what the run still holds. Its log stays readable where it is kept."""
+
+    async def close(self) -> None:  # noqa: B027 - optional
+        """Frees the launcher's own resources at shutdown; the jobs go on."""

@@ -1,0 +1,67 @@
+"""The envelope around every answer and every event, and its bytes.
+
+Field order is fixed, so the same event always encodes to the same bytes; `seq` is spliced in at the end by the
+store, which alone knows it.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import orjson
+
+from .bodies import Body, Json
+from .codes import Language
+
+VERSION = "0.1.0"
+"""The version of the message format (the field `version`)."""
+
+
+def rfc3339(at_ms: int) -> str:
+    """`at_ms` (milliseconds since the epoch, UTC) as RFC 3339 with offset and milliseconds.
+
+    >>> rfc3339(0)
+    '1970-01-01T00:00:00.000+00:00'
+    """
+    seconds, ms = divmod(at_ms, 1000)
+    return datetime.fromtimestamp(seconds, UTC).strftime(f"%Y-%m-%dT%H:%M:%S.{ms:03d}+00:00")
+
+
+def envelope(
+    body: Body,
+    *,
+    tag: str,
+    op: str,
+    at_ms: int,
+    user: str = "",
+    service_uuid: str = "",
+    language: Language = "en",
+    extra: Mapping[str, Json] | None = None,
+) -> dict[str, Json]:
+    """One message of the contract. `extra` adds `service_name`, `job_id`, `id` where they are known."""
+    message: dict[str, Json] = {
+        "version": VERSION,
+        "type": body.type,
+        "tag": tag,
+        "op": op,
+        "user": user,
+        "service_uuid": service_uuid,
+        "timestamp": at_ms,
+        "datetime": rfc3339(at_ms),
+        body.type: body.body(language),
+    }
+    message.update(extra or {})
+    return message
+
+
+def encode(message: Mapping[str, Json]) -> bytes:
+    """The message as UTF-8 JSON. Raises TypeError for what JSON cannot carry."""
+    return orjson.dumps(message)
+
+
+def with_seq(encoded: bytes, seq: int) -> bytes:
+    """The encoded message with its sequence number as the last field.
+
+    >>> with_seq(b'{"type":"log"}', 7)
+    b'{"type":"log","seq":7}'
+    """
+    return b'%b,"seq":%d}' % (encoded[:-1], seq)

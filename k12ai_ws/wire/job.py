@@ -1,0 +1,86 @@
+"""The record of a job: what was asked, where it is in its life, and how it ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .bodies import Json
+from .codes import Language
+from .status import JobStatus, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a job's process ended, as its launcher saw it.
+
+    `exit_code` is None where a signal ended it; `signal` is the signal's number. `lost` says that nobody saw the end.
+    `timed_out` and `stop_delivered` say what the launcher itself did before the end. `message` explains a launcher's
+    own failure to run the command (`command_not_found`).
+    """
+
+    exit_code: int | None = None
+    signal: int | None = None
+    oom_killed: bool = False
+    timed_out: bool = False
+    stop_delivered: bool = False
+    command_not_found: bool = False
+    lost: bool = False
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """One job. Frozen: a step of its life makes a new record. Times are milliseconds since the epoch, UTC."""
+
+    job_id: str
+    user: str
+    service_uuid: str
+    service_name: str
+    task: str
+    params: Mapping[str, Json]
+    created_ms: int
+    language: Language = "en"
+    status: JobStatus = JobStatus.QUEUED
+    code: int = 0
+    reason: Reason | None = None
+    message: str | None = None
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    oom_killed: bool | None = None
+    requested_by: str | None = None
+    stop_requested: bool = False
+    handle: Mapping[str, Json] | None = None
+    launcher: str | None = None
+    resources: Mapping[str, Json] = field(default_factory=dict)
+    last_metrics: Mapping[str, Json] | None = None
+    last_progress: Mapping[str, Json] | None = None
+    last_error: Mapping[str, Json] | None = None
+    idempotency_key: str | None = None
+    request_digest: str | None = None
+
+    @property
+    def op(self) -> str:
+        """The operation its events belong to: `train.start`."""
+        return f"{self.task}.start"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What only one active job may hold: (user, service_uuid)."""
+        return (self.user, self.service_uuid)
+
+    def to_json(self) -> dict[str, Json]:
+        """Every field, as JSON values."""
+        out = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return out | {"status": self.status.value, "reason": self.reason and self.reason.value}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "JobRecord":
+        """The inverse of `to_json`; keys of a newer version are dropped."""
+        known = {k: v for k, v in data.items() if k in cls.__dataclass_fields__}
+        known["status"] = JobStatus(known["status"])
+        known["reason"] = Reason(known["reason"]) if known.get("reason") else None
+        return cls(**known)
