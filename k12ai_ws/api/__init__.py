@@ -1,1 +1,1 @@
-"""See docs/architecture.md."""
+"""The doors: REST and the WebSocket channel, over the same operations. `routes.py` is the one table of routes."""

@@ -65,3 +65,12 @@ def with_seq(encoded: bytes, seq: int) -> bytes:
     b'{"type":"log","seq":7}'
     """
     return b'%b,"seq":%d}' % (encoded[:-1], seq)
+
+
+def with_id(encoded: bytes, request_id: str | None) -> bytes:
+    """The encoded message with the `id` of the channel request that it answers, if there was one.
+
+    >>> with_id(b'{"type":"info"}', "7")
+    b'{"type":"info","id":"7"}'
+    """
+    return encoded if request_id is None else b'%b,"id":%b}' % (encoded[:-1], orjson.dumps(request_id))

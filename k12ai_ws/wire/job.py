@@ -52,7 +52,7 @@ class JobRecord:
     signal: int | None = None
     oom_killed: bool | None = None
     requested_by: str | None = None
-    stop_requested: bool = False
+    stop_requested_ms: int | None = None
     handle: Mapping[str, Json] | None = None
     launcher: str | None = None
     resources: Mapping[str, Json] = field(default_factory=dict)

@@ -1,0 +1,270 @@
+"""`GET /k12ai/ws`: the channel. Subscriptions, and every REST request, over one WebSocket."""
+
+import asyncio
+import logging
+from typing import Any
+
+from tornado.websocket import WebSocketHandler
+
+from k12ai_ws.events.feed import Feed
+from k12ai_ws.wire.bodies import ACKNOWLEDGED, Body, Fault, Info, Json
+from k12ai_ws.wire.codes import Code, Language
+from k12ai_ws.wire.envelope import with_id
+from k12ai_ws.wire.filter import EventFilter
+from k12ai_ws.wire.requests import (
+    ChannelStatsRequest,
+    Empty,
+    FilterRequest,
+    Header,
+    SubscribeRequest,
+    parse_object,
+    refuse,
+    validate,
+)
+
+from .connections import Connections
+from .context import Context
+from .frames import text_frame
+from .operations import Operations, named_in
+from .rest import preferred_language, same_origin
+from .sink import StreamSink
+
+log = logging.getLogger(__name__)
+
+
+class ChannelHandler(WebSocketHandler):
+    """One connection. Its frames are handled one after the other, so a client cannot pile up work."""
+
+    def initialize(self, context: Context, operations: Operations, connections: Connections) -> None:
+        """Tornado's own way of handing a handler what it works with."""
+        self.context = context
+        self.operations = operations
+        self._connections = connections
+        self._feed: Feed | None = None
+        self._sink: StreamSink | None = None
+        self._streams: dict[str, asyncio.Task[None]] = {}
+        self._last_ping = self._last_pong = 0.0
+        self._awaiting_pong = False
+
+    @property
+    def language(self) -> Language:
+        """The language that the handshake asked for."""
+        return preferred_language(self.request.headers.get("Accept-Language"), self.context.settings.language)
+
+    # ---- the handshake
+
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """The upgrade; what is none, or comes from another origin, is answered with an error."""
+        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+            self._answer_http(426, Code.VALUE_INVALID, "this address speaks WebSocket: open it with ws://")
+        elif not same_origin(self.request.headers.get("Origin"), self.request.host):
+            self._answer_http(403, Code.NOT_ALLOWED, "the page that asks belongs to another origin")
+        else:
+            await super().get(*args, **kwargs)
+
+    def _answer_http(self, status: int, code: Code, message: str) -> None:
+        self.set_status(status)
+        if status == 426:
+            self.set_header("Upgrade", "websocket")
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.finish(self._message(Fault(code, message), "channel", "open"))
+
+    def check_origin(self, origin: str) -> bool:
+        """Checked in `get` already, with an answer that says so."""
+        return same_origin(origin, self.request.host)
+
+    def open(self, *args: str, **kwargs: str) -> None:
+        """Takes a place among the connections, or closes with 1013."""
+        if not self._connections.add(self):
+            self.close(1013, "too many connections (channel.max_connections); try again later")
+            return
+        stream = getattr(self.ws_connection, "stream", None)
+        if stream is None:  # the client is gone before it was welcomed
+            return
+        self.set_nodelay(True)
+        self._sink = StreamSink(stream, self.context.settings.channel.buffer_bytes)
+        self._feed = self.context.hub.attach(self._sink)
+        self._last_ping = self._last_pong = self._connections.now()
+
+    def on_close(self) -> None:
+        """Leaves the place to another one."""
+        self._connections.discard(self)
+        for task in self._streams.values():
+            task.cancel()
+        if self._feed is not None:
+            self.context.hub.detach(self._feed)
+            self._feed = None
+
+    # ---- the timer's part
+
+    def on_pong(self, data: bytes) -> None:
+        """The client lives."""
+        self._awaiting_pong = False
+
+    def tick(self, now: float) -> None:
+        """See `connections.Channel`."""
+        settings = self.context.settings.channel
+        if self._feed is None or self.ws_connection is None or self.ws_connection.is_closing():
+            return
+        if self._awaiting_pong and now - self._last_ping >= settings.pong_timeout_s:
+            log.info("a client sent no pong for %g s; its connection is closed", now - self._last_ping)
+            self.close(4408, "no pong")
+            self._last_ping = now
+        elif not self._awaiting_pong and now - self._last_ping >= settings.ping_interval_s:
+            self._last_ping, self._awaiting_pong = now, True
+            self.ping(b"")
+        for name in self._feed.silent_since(now - settings.bookmark_s):
+            bookmark = Info({"epoch": self.context.hub.epoch, "head": self.context.hub.head})
+            self._send(with_id(self._message(bookmark, "channel", "bookmark"), name))
+
+    # ---- frames
+
+    async def on_message(self, message: str | bytes) -> None:
+        """Answers one frame. Whatever is wrong with it, the connection stays."""
+        if self._sink is None:
+            return
+        await self._sink.drained()  # a client that does not read its answers gets no further ones
+        tag, op, request_id, data = "channel", "", None, {}  # type: tuple[str, str, str | None, dict[str, Any]]
+        try:
+            if isinstance(message, bytes):
+                raise refuse(Code.NOT_JSON, "send JSON in text frames, not binary ones")
+            data = parse_object(message.encode())
+            header = validate(Header, {k: data.pop(k) for k in ("tag", "op", "id") if k in data})
+            tag, op, request_id = header.tag, header.op, header.id
+            await self._handle(header, data)
+        except Exception as e:  # noqa: BLE001 - Operations.fault reports what nobody expected
+            user, service_uuid = named_in(data, "user"), named_in(data, "service_uuid")
+            answer = self.operations.fault(
+                e, tag=tag, op=op, language=self.language, user=user, service_uuid=service_uuid
+            )
+            self._send(with_id(answer.payload, request_id))
+
+    async def _handle(self, header: Header, data: dict[str, Any]) -> None:
+        match header.tag, header.op:
+            case "channel", "subscribe":
+                self._subscribe(validate(SubscribeRequest, data), self._named(header))
+            case "channel", "unsubscribe":
+                validate(Empty, data)
+                self._unsubscribe(self._named(header))
+            case "channel", "ping":
+                validate(Empty, data)
+                self._reply(ACKNOWLEDGED, header)
+            case "channel", _:
+                raise refuse(
+                    Code.VALUE_INVALID, f"op: the channel knows subscribe, unsubscribe and ping, not {header.op!r}"
+                )
+            case "platform", "stats":
+                await self._stats(validate(ChannelStatsRequest, data), header)
+            case "platform", _:
+                raise refuse(Code.VALUE_INVALID, f"op: platform knows stats, not {header.op!r}")
+            case _:
+                answer = await self.operations.framework({**data, "op": header.op}, task=None, language=self.language)
+                self._send(with_id(answer.payload, header.id))
+
+    def _named(self, header: Header) -> str:
+        if header.id is None:
+            raise refuse(
+                Code.KEY_MISSING,
+                f"id: {header.op} needs one, it is the subscription's name",
+                fields=[{"loc": "id", "msg": "Field required", "type": "missing"}],
+            )
+        return header.id
+
+    def _new_name(self, name: str) -> None:
+        """Raises Refusal where the name is taken or there are too many."""
+        feed, limit = self._feed, self.context.settings.channel.max_subscriptions
+        if feed is None:
+            raise refuse(Code.NOT_FOUND, "the connection is closing")
+        if name in feed or name in self._streams:
+            raise refuse(
+                Code.VALUE_INVALID, f"id: {name!r} is a subscription of this connection already; unsubscribe it first"
+            )
+        if len(feed) + len(self._streams) >= limit:
+            raise refuse(Code.TOO_MANY, f"this connection has {limit} subscriptions (channel.max_subscriptions)")
+
+    def _subscribe(self, request: SubscribeRequest, name: str) -> None:
+        self._new_name(name)
+        hub = self.context.hub
+        state: dict[str, Json] = {"epoch": hub.epoch, "head": hub.head}
+        match request.after:
+            case "now":
+                after = hub.head
+            case "start":
+                after = 0
+            case seq:
+                after = seq
+        gone = (request.epoch is not None and request.epoch != hub.epoch) or after > max(
+            hub.head, self.context.store.head
+        )
+        if gone:
+            after = hub.earliest - 1
+            fault = Fault(
+                Code.EVENTS_PRUNED,
+                "this log does not hold what was asked for; the stream starts at the earliest event that it has",
+                detail={**state, "earliest": hub.earliest, "recovered": False},
+            )
+            self._send(with_id(self._message(fault, "channel", "subscribe"), name))
+        else:
+            body = Info({**state, "recovered": True}, code=Code.SUCCESS)
+            self._send(with_id(self._message(body, "channel", "subscribe"), name))
+        if self._feed is not None:
+            self._feed.add(name, event_filter(request.filter), after)
+
+    def _unsubscribe(self, name: str) -> None:
+        stream = self._streams.pop(name, None)
+        if stream is not None:
+            stream.cancel()
+        elif self._feed is None or not self._feed.remove(name):
+            raise refuse(Code.NOT_FOUND, f"id: this connection has no subscription {name!r}")
+        self._send(with_id(self._message(ACKNOWLEDGED, "channel", "unsubscribe"), name))
+
+    async def _stats(self, request: ChannelStatsRequest, header: Header) -> None:
+        if request.every is None:
+            answer = await self.operations.stats(request, language=self.language, request_id=header.id)
+            self._send(answer.payload if request.asynchronous else with_id(answer.payload, header.id))
+            return
+        if request.asynchronous:
+            raise refuse(Code.VALUE_INVALID, "every: a stream is asynchronous by itself; leave out async")
+        name = self._named(header)
+        self._new_name(name)
+        task = asyncio.get_running_loop().create_task(self._stream_stats(request, request.every, name))
+        self._streams[name] = task
+
+    async def _stream_stats(self, request: ChannelStatsRequest, every: float, name: str) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while self._sink is not None:
+            await self._sink.drained()
+            try:
+                payload = await self.operations.stats_message(request, language=self.language, extra={"id": name})
+            except Exception as e:  # noqa: BLE001 - Operations.fault reports what nobody expected
+                user = request.username or ""
+                answer = self.operations.fault(e, tag="platform", op="stats", language=self.language, user=user)
+                payload = with_id(answer.payload, name)
+            self._send(payload)
+            due = max(due + every, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    # ---- sending
+
+    def _message(self, body: Body, tag: str, op: str) -> bytes:
+        return self.context.message(body, tag=tag, op=op, language=self.language)
+
+    def _reply(self, body: Body, header: Header) -> None:
+        self._send(with_id(self._message(body, header.tag, header.op), header.id))
+
+    def _send(self, payload: bytes) -> None:
+        if self._sink is not None:
+            self._sink.send(text_frame(payload))
+
+
+def event_filter(request: FilterRequest) -> EventFilter:
+    """The wire's filter as the hub's."""
+    return EventFilter(
+        user=request.user,
+        service_uuid=request.service_uuid,
+        service_name=request.service_name,
+        job_id=request.job_id,
+        tags=frozenset(request.tag) if request.tag is not None else None,
+        types=frozenset(request.type) if request.type is not None else None,
+    )

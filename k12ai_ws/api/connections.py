@@ -1,0 +1,72 @@
+"""All open channels: how many there may be, their pings, their bookmarks, and their end at shutdown."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from k12ai_ws.settings import ChannelSettings
+
+TICK_S = 1.0
+
+
+class Channel(Protocol):
+    """What the connections ask of a channel."""
+
+    def tick(self, now: float) -> None:
+        """Pings, ends a silent connection, sends bookmarks; `now` in seconds of the monotonic clock."""
+        ...
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Begins the closing handshake."""
+        ...
+
+
+class Connections:
+    """The set of open channels and the one timer that serves them all."""
+
+    def __init__(self, settings: ChannelSettings, now: Callable[[], float]) -> None:
+        self.settings = settings
+        self.now = now
+        self._open: set[Channel] = set()
+        self._ticker: asyncio.Task[None] | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, channel: Channel) -> bool:
+        """Whether there is room for it."""
+        if len(self._open) >= self.settings.max_connections:
+            return False
+        self._open.add(channel)
+        self._empty.clear()
+        return True
+
+    def discard(self, channel: Channel) -> None:
+        """It is closed."""
+        self._open.discard(channel)
+        if not self._open:
+            self._empty.set()
+
+    def start(self) -> None:
+        """Starts the timer."""
+        self._ticker = asyncio.get_running_loop().create_task(self._tick())
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = self.now()
+            for channel in tuple(self._open):
+                channel.tick(now)
+
+    async def close(self, timeout_s: float) -> None:
+        """Closes every channel with 1001 and waits a while for their goodbyes."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for channel in tuple(self._open):
+            channel.close(1001, "the server is going away; its jobs go on, so come back and resume")
+        try:
+            await asyncio.wait_for(self._empty.wait(), timeout_s)
+        except TimeoutError:
+            return  # whoever has not answered by now is cut off with the process

@@ -1,0 +1,61 @@
+"""What every handler works with: the stages below, and how an answer is made."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from k12ai_ws.events.hub import Hub
+from k12ai_ws.jobs.manager import JobManager
+from k12ai_ws.settings import Settings
+from k12ai_ws.store.store import Store
+from k12ai_ws.wire.bodies import Body, Json
+from k12ai_ws.wire.codes import Language
+from k12ai_ws.wire.envelope import encode, envelope
+
+from .readiness import Readiness
+from .statistics import Statistics
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Handed to every handler by the composition root."""
+
+    settings: Settings
+    store: Store
+    hub: Hub
+    jobs: JobManager
+    statistics: Statistics
+    readiness: Readiness
+    clock_ms: Callable[[], int]
+
+    def message(
+        self,
+        body: Body,
+        *,
+        tag: str,
+        op: str,
+        language: Language,
+        user: str = "",
+        service_uuid: str = "",
+        extra: Mapping[str, Json] | None = None,
+    ) -> bytes:
+        """An unstored message of now, encoded."""
+        return encode(
+            envelope(
+                body,
+                tag=tag,
+                op=op,
+                at_ms=self.clock_ms(),
+                user=user,
+                service_uuid=service_uuid,
+                language=language,
+                extra=extra,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An encoded message, and the HTTP status it has over REST."""
+
+    payload: bytes
+    status: int = 200

@@ -1,0 +1,203 @@
+"""The REST routes, one small class each."""
+
+import orjson
+
+from k12ai_ws.wire.bodies import Info
+from k12ai_ws.wire.codes import Code
+from k12ai_ws.wire.envelope import encode, envelope
+from k12ai_ws.wire.filter import EventFilter
+from k12ai_ws.wire.requests import (
+    EventsQuery,
+    FrameworkRequest,
+    JobsQuery,
+    StatsRequest,
+    parse_object,
+    refuse,
+    validate,
+)
+
+from .context import Answer
+from .operations import named_in
+from .rest import RestHandler
+from .views import job_view, services_view
+
+MAX_KEY = 256
+"""Longest Idempotency-Key, in characters."""
+
+
+class FrameworkHandler(RestHandler):
+    """`POST /k12ai/framework/{task}`: start or stop a job."""
+
+    async def post(self, task: str) -> None:
+        """202 with the job's status."""
+        self.op = task
+        await self.guarded(self._post(task))
+
+    async def _post(self, task: str) -> Answer:
+        data = parse_object(self.body)
+        self.op = named_in(data, "op") or task
+        self.fault_user, self.fault_uuid = named_in(data, "user"), named_in(data, "service_uuid")
+        key = self.request.headers.get("Idempotency-Key")
+        if key is not None and not (0 < len(key) <= MAX_KEY and key.isprintable()):
+            raise refuse(
+                Code.VALUE_INVALID,
+                f"the header Idempotency-Key must have 1 to {MAX_KEY} printable characters",
+                fields=[{"loc": "Idempotency-Key", "msg": "bad length or characters", "type": "header"}],
+            )
+        return await self.operations.framework(
+            data, task=task, language=self.language, idempotency_key=key, digest=self.digest
+        )
+
+
+class ServicesHandler(RestHandler):
+    """`GET /k12ai/framework/services`: what can be started, and which plugins are broken."""
+
+    op = "services"
+
+    async def get(self) -> None:
+        """The services with the JSON Schema of each task's parameters."""
+        self.reply_body(Info(services_view(self.context.jobs.registry)))
+
+
+class JobsHandler(RestHandler):
+    """`GET /k12ai/framework/jobs`: the jobs, newest first, page by page."""
+
+    op = "jobs"
+
+    async def get(self) -> None:
+        """`info.jobs` and `info.next`, the cursor of the next page (null at the end)."""
+        await self.guarded(self._get())
+
+    async def _get(self) -> Answer:
+        wanted = self.query(JobsQuery)
+        page = await self.context.store.jobs(**wanted.model_dump())
+        body = Info({"jobs": [job_view(j) for j in page.jobs], "next": page.next})
+        return Answer(self.context.message(body, tag=self.tag, op=self.op, language=self.language))
+
+
+class JobHandler(RestHandler):
+    """`GET /k12ai/framework/jobs/{job_id}`: one job."""
+
+    op = "job"
+
+    async def get(self, job_id: str) -> None:
+        """`info.job`."""
+        await self.guarded(self._get(job_id))
+
+    async def _get(self, job_id: str) -> Answer:
+        record = await self.context.store.job(job_id)
+        if record is None:
+            raise refuse(Code.NOT_FOUND, f"there is no job {job_id!r}")
+        return Answer(
+            self.context.message(
+                Info({"job": job_view(record)}),
+                tag=self.tag,
+                op=self.op,
+                language=self.language,
+                user=record.user,
+                service_uuid=record.service_uuid,
+                extra={"service_name": record.service_name, "job_id": record.job_id},
+            )
+        )
+
+
+class EventsHandler(RestHandler):
+    """`GET /k12ai/framework/jobs/{job_id}/events`: the job's stored events."""
+
+    op = "events"
+
+    async def get(self, job_id: str) -> None:
+        """`info.events` strictly after `after`, and `info.next`, to be given as the next `after` (null at the end)."""
+        await self.guarded(self._get(job_id))
+
+    async def _get(self, job_id: str) -> Answer:
+        wanted = self.query(EventsQuery)
+        record = await self.context.store.job(job_id)
+        if record is None:
+            raise refuse(Code.NOT_FOUND, f"there is no job {job_id!r}")
+        hub = self.context.hub
+        if (wanted.epoch is not None and wanted.epoch != hub.epoch) or wanted.after > max(
+            hub.head, self.context.store.head
+        ):
+            raise refuse(
+                Code.EVENTS_PRUNED,
+                "this log does not hold what was asked for; start again from `earliest`, with this `epoch`",
+                epoch=hub.epoch,
+                earliest=hub.earliest,
+                head=hub.head,
+                recovered=False,
+            )
+        page = await self.context.store.replay(
+            EventFilter(job_id=job_id, types=wanted.types), wanted.after, limit=wanted.limit
+        )
+        more = len(page.events) > 0 and page.events[-1].seq == page.scanned and page.scanned < hub.head
+        content = {
+            "events": [orjson.Fragment(e.payload) for e in page.events],
+            "next": page.events[-1].seq if more else None,
+            "epoch": hub.epoch,
+            "head": hub.head,
+        }
+        return Answer(
+            encode(
+                envelope(
+                    Info(content),
+                    tag=self.tag,
+                    op=self.op,
+                    at_ms=self.context.clock_ms(),
+                    user=record.user,
+                    service_uuid=record.service_uuid,
+                    language=self.language,
+                    extra={"service_name": record.service_name, "job_id": record.job_id},
+                )
+            )
+        )
+
+
+class StatsHandler(RestHandler):
+    """`POST /k12ai/platform/stats`: the host and its running jobs."""
+
+    tag = "platform"
+    op = "stats"
+
+    async def post(self) -> None:
+        """200 with the statistics, or 202 where they will be pushed."""
+        await self.guarded(self._post())
+
+    async def _post(self) -> Answer:
+        request = validate(StatsRequest, parse_object(self.body))
+        return await self.operations.stats(request, language=self.language, request_id=None)
+
+
+class HealthHandler(RestHandler):
+    """`GET /health`: the process lives and its loop turns."""
+
+    tag = "platform"
+    op = "health"
+
+    async def get(self) -> None:
+        """200 always."""
+        self.reply_body(Info(code=Code.SUCCESS))
+
+
+class ReadyHandler(RestHandler):
+    """`GET /ready`: whether jobs can be taken now, and what is missing."""
+
+    tag = "platform"
+    op = "ready"
+
+    async def get(self) -> None:
+        """200 where ready, 503 where not; the checks say why."""
+        found = await self.context.readiness.check()
+        self.reply_body(Info(found), 200 if found["ready"] else 503)
+
+
+class NotFoundHandler(RestHandler):
+    """Everywhere else."""
+
+    op = "not_found"
+
+    def prepare(self) -> None:
+        """404 for every method."""
+        super().prepare()
+        if not self._finished:
+            self.send_error(404)

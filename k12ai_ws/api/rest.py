@@ -1,0 +1,206 @@
+"""The base of the REST handlers: languages, limits, origins, and every error as an envelope."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+from tornado.web import HTTPError, RequestHandler, stream_request_body
+
+from k12ai_ws.wire.bodies import Body, Fault
+from k12ai_ws.wire.codes import LANGUAGES, Code, Language
+from k12ai_ws.wire.requests import Refusal, refuse, validate
+
+from .context import Answer, Context
+from .operations import Operations
+
+Q = TypeVar("Q", bound=BaseModel)
+
+log = logging.getLogger(__name__)
+
+
+class InFlight:
+    """Counts the REST requests being handled, and refuses more than `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._now = 0
+
+    def enter(self) -> None:
+        """Raises Refusal (100108) where no more may come in."""
+        if self._now >= self._limit:
+            raise refuse(Code.TOO_MANY, f"{self._now} requests are being handled (server.max_requests_running)")
+        self._now += 1
+
+    def leave(self) -> None:
+        """The request is answered, or its client is gone."""
+        self._now -= 1
+
+
+def preferred_language(header: str | None, default: Language) -> Language:
+    """The best of our languages that an Accept-Language header (RFC 9110, 12.5.4) names, or `default`."""
+    best, weight = default, 0.0
+    for part in (header or "").split(","):
+        tag, _, parameter = part.strip().partition(";")
+        quality = parameter.strip().removeprefix("q=")
+        try:
+            q = float(quality) if quality else 1.0
+        except ValueError:
+            continue
+        language = next((one for one in LANGUAGES if tag.lower().split("-")[0] == one), None)
+        if language is not None and q > weight:
+            best, weight = language, q
+    return best
+
+
+def same_origin(origin: str | None, host: str | None) -> bool:
+    """Whether a browser's page may call: one of this server's own, or no browser at all."""
+    return origin is None or urlsplit(origin).netloc.lower() == (host or "").lower()
+
+
+@stream_request_body
+class RestHandler(RequestHandler):
+    """One request. Subclasses say their `tag` and `op`, and answer through `reply`."""
+
+    tag = "framework"
+    op = ""
+
+    def initialize(self, context: Context, operations: Operations, in_flight: InFlight) -> None:
+        """Tornado's own way of handing a handler what it works with."""
+        self.context = context
+        self.operations = operations
+        self._in_flight = in_flight
+        self._entered = False
+        self._body: list[bytes] = []
+        self._size = 0
+        self.fault_user = ""
+        self.fault_uuid = ""
+
+    @property
+    def language(self) -> Language:
+        """The language that the request asks for."""
+        return preferred_language(self.request.headers.get("Accept-Language"), self.context.settings.language)
+
+    def set_default_headers(self) -> None:
+        """JSON, never cached, never guessed at, and no word of the server's make."""
+        self.clear_header("Server")
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+    def prepare(self) -> None:
+        """Refuses, before the body is read, what may not be handled."""
+        try:
+            self._in_flight.enter()
+            self._entered = True
+            if not same_origin(self.request.headers.get("Origin"), self.request.host):
+                raise refuse(
+                    Code.NOT_ALLOWED,
+                    "the page that sent this belongs to another origin; call from the server's own origin, or from a "
+                    "program that sends no Origin header",
+                )
+            declared = self.request.headers.get("Content-Length", "0")
+            self._check_size(int(declared) if declared.isdigit() else 0)
+        except Refusal as e:
+            self._refused(e)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Gathers the body, never more of it than the limit."""
+        if self._finished:
+            return
+        self._size += len(chunk)
+        try:
+            self._check_size(self._size)
+        except Refusal as e:
+            self._body.clear()
+            self._refused(e)
+            return
+        self._body.append(chunk)
+
+    def _check_size(self, size: int) -> None:
+        limit = self.context.settings.server.max_body_bytes
+        if size > limit:
+            raise refuse(
+                Code.PAYLOAD_TOO_LARGE,
+                f"the body has {size} bytes or more, and {limit} are allowed (server.max_body_bytes)",
+            )
+
+    def _refused(self, error: Refusal) -> None:
+        """Answers before the body was read: the connection cannot be used again."""
+        self.set_header("Connection", "close")
+        self.reply(self._fault(error))
+
+    def on_finish(self) -> None:
+        """Leaves the place of the request to another one."""
+        if self._entered:
+            self._entered = False
+            self._in_flight.leave()
+
+    @property
+    def body(self) -> bytes:
+        """The whole request body."""
+        return b"".join(self._body)
+
+    @property
+    def digest(self) -> str:
+        """A hash of the request: the same request sent twice has the same."""
+        return hashlib.sha256(self.request.path.encode() + b"\0" + self.body).hexdigest()
+
+    def query(self, model: type[Q]) -> Q:
+        """The URL's query as a `model`. Raises Refusal for unknown, repeated and wrong parameters."""
+        given: dict[str, Any] = {}
+        for name, values in self.request.query_arguments.items():
+            if len(values) > 1:
+                raise refuse(
+                    Code.VALUE_INVALID,
+                    f"{name}: given {len(values)} times; give it once",
+                    fields=[{"loc": name, "msg": "given more than once", "type": "repeated"}],
+                )
+            given[name] = values[0].decode("utf-8", "replace")
+        return validate(model, given)
+
+    def reply(self, answer: Answer) -> None:
+        """Sends the answer."""
+        self.set_status(answer.status)
+        self.finish(answer.payload + b"\n")
+
+    def reply_body(self, body: Body, status: int = 200) -> None:
+        """Sends `body` in an envelope of this handler's tag and op."""
+        self.reply(Answer(self.context.message(body, tag=self.tag, op=self.op, language=self.language), status))
+
+    async def guarded(self, work: Awaitable[Answer]) -> None:
+        """Answers with the outcome of `work`, or with the error that it raised."""
+        try:
+            answer = await work
+        except asyncio.CancelledError:
+            raise
+        except Exception as e:  # noqa: BLE001 - Operations.fault reports what nobody expected
+            answer = self._fault(e)
+        if not self._finished:
+            self.reply(answer)
+
+    def _fault(self, error: Exception) -> Answer:
+        return self.operations.fault(
+            error, tag=self.tag, op=self.op, language=self.language, user=self.fault_user, service_uuid=self.fault_uuid
+        )
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """What Tornado itself refuses: no such route, a method that a route does not have, a malformed request."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if status_code == 405:
+            allowed = ", ".join(
+                m for m in ("GET", "POST") if getattr(type(self), m.lower()) is not getattr(RequestHandler, m.lower())
+            )
+            self.set_header("Allow", allowed)
+            fault = Fault(Code.VALUE_INVALID, f"{self.request.path} takes {allowed}, not {self.request.method}")
+        elif status_code == 404:
+            fault = Fault(Code.NOT_FOUND, f"there is nothing at {self.request.path}; docs/rest.md lists the routes")
+        elif isinstance(error, HTTPError) and status_code < 500:
+            fault = Fault(Code.VALUE_INVALID, error.log_message or "bad request")
+        else:
+            fault = Fault(Code.UNKNOWN, "the server failed at this request; its log says how")
+        payload = self.context.message(fault, tag=self.tag, op=self.op, language=self.language)
+        self.finish(payload + b"\n")

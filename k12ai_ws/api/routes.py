@@ -1,0 +1,71 @@
+"""The one table of routes."""
+
+from typing import Any, NamedTuple
+
+from tornado.routing import URLSpec
+from tornado.web import Application
+
+from .channel import ChannelHandler
+from .connections import Connections
+from .context import Context
+from .handlers import (
+    EventsHandler,
+    FrameworkHandler,
+    HealthHandler,
+    JobHandler,
+    JobsHandler,
+    NotFoundHandler,
+    ReadyHandler,
+    ServicesHandler,
+    StatsHandler,
+)
+from .operations import Operations
+from .rest import InFlight
+
+
+class Route(NamedTuple):
+    """A method, a path with its variables in braces, and who answers."""
+
+    method: str
+    path: str
+    handler: type[Any]
+
+
+ROUTES = (
+    Route("GET", "/k12ai/framework/services", ServicesHandler),
+    Route("GET", "/k12ai/framework/jobs", JobsHandler),
+    Route("GET", "/k12ai/framework/jobs/{job_id}", JobHandler),
+    Route("GET", "/k12ai/framework/jobs/{job_id}/events", EventsHandler),
+    Route("POST", "/k12ai/framework/{task}", FrameworkHandler),
+    Route("POST", "/k12ai/platform/stats", StatsHandler),
+    Route("GET", "/k12ai/ws", ChannelHandler),
+    Route("GET", "/health", HealthHandler),
+    Route("GET", "/ready", ReadyHandler),
+)
+
+VARIABLES = {"{job_id}": "([A-Za-z0-9][A-Za-z0-9_.-]{0,63})", "{task}": "([a-z][a-z0-9_]{0,63})"}
+
+
+def pattern(path: str) -> str:
+    """The path as a regular expression for Tornado."""
+    for name, expression in VARIABLES.items():
+        path = path.replace(name, expression)
+    return path
+
+
+def make_application(context: Context, connections: Connections) -> Application:
+    """Tornado's application over the table."""
+    operations = Operations(context)
+    rest = {
+        "context": context,
+        "operations": operations,
+        "in_flight": InFlight(context.settings.server.max_requests_running),
+    }
+    channel = {"context": context, "operations": operations, "connections": connections}
+    return Application(
+        [URLSpec(pattern(r.path), r.handler, channel if r.handler is ChannelHandler else rest) for r in ROUTES],
+        default_handler_class=NotFoundHandler,
+        default_handler_args=rest,
+        websocket_max_message_size=context.settings.channel.max_frame_bytes,
+        log_function=lambda _: None,
+    )

@@ -1,0 +1,60 @@
+"""How a job's record looks to a client."""
+
+from k12ai_ws.drivers.registry import Registry
+from k12ai_ws.jobs.life import status_of
+from k12ai_ws.wire.bodies import Json
+from k12ai_ws.wire.envelope import rfc3339
+from k12ai_ws.wire.job import JobRecord
+
+
+def job_view(record: JobRecord) -> dict[str, Json]:
+    """One job: request, state, timings (milliseconds since the epoch, and RFC 3339), last metrics and error."""
+    started, ended = record.started_ms, record.ended_ms
+    times = {"created": record.created_ms, "started": started, "ended": ended}
+    timings: dict[str, Json] = {}
+    for name, at_ms in times.items():
+        timings[name] = at_ms
+        timings[f"{name}_datetime"] = rfc3339(at_ms) if at_ms is not None else None
+    if started is not None and ended is not None:
+        timings["duration_s"] = max(0, ended - started) / 1000
+    return {
+        "job_id": record.job_id,
+        "user": record.user,
+        "service_uuid": record.service_uuid,
+        "service_name": record.service_name,
+        "task": record.task,
+        "request": {
+            "op": record.op,
+            "user": record.user,
+            "service_name": record.service_name,
+            "service_uuid": record.service_uuid,
+            "service_params": dict(record.params),
+        },
+        "status": status_of(record).body(record.language),
+        "timings": timings,
+        "launcher": record.launcher,
+        "resources": dict(record.resources),
+        "metrics": record.last_metrics,
+        "progress": record.last_progress,
+        "error": record.last_error,
+    }
+
+
+def services_view(registry: Registry) -> dict[str, Json]:
+    """The services with their tasks' schemas, and the plugins that failed, with why."""
+    services = [
+        {
+            "name": name,
+            "description": service.driver.description,
+            "plugin": service.plugin,
+            "distribution": service.distribution,
+            "version": service.version,
+            "tasks": {
+                task: {"ops": [f"{task}.start", f"{task}.stop"], "service_params": schema}
+                for task, schema in service.schemas.items()
+            },
+        }
+        for name, service in sorted(registry.services.items())
+    ]
+    broken = [{"plugin": b.plugin, "distribution": b.distribution, "error": b.error} for b in registry.broken]
+    return {"services": services, "broken": broken}

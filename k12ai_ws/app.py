@@ -1,0 +1,174 @@
+"""The composition root: settings become objects and routes. The only module that knows every stage."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from socket import socket
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from k12ai_ws.api.connections import Connections
+from k12ai_ws.api.context import Context
+from k12ai_ws.api.frames import text_frame
+from k12ai_ws.api.readiness import Readiness
+from k12ai_ws.api.routes import make_application
+from k12ai_ws.api.statistics import Statistics
+from k12ai_ws.drivers.registry import Registry, discover
+from k12ai_ws.events.hub import Hub
+from k12ai_ws.jobs.manager import JobManager
+from k12ai_ws.jobs.queue import Queue
+from k12ai_ws.jobs.runner import Runner
+from k12ai_ws.jobs.workspace import Folders
+from k12ai_ws.launchers.launcher import Launcher
+from k12ai_ws.launchers.process.launcher import ProcessLauncher
+from k12ai_ws.monitor.monitor import Monitor
+from k12ai_ws.monitor.nvml import NvmlReader
+from k12ai_ws.settings import Settings, SettingsError
+from k12ai_ws.store.sqlite import SqliteStore
+
+DRIVER_THREADS = 4
+PARSING_THREADS = 2
+MAX_HEADER_BYTES = 64 << 10
+GOODBYE_S = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The server cannot start; the text says why, and what to do."""
+
+
+class Server:
+    """The whole server. `start`, then `address`, then `close`; its jobs outlive it."""
+
+    def __init__(self, settings: Settings, *, registry: Registry | None = None) -> None:
+        self.settings = settings
+        self._registry = registry
+
+    async def start(self) -> None:
+        """Takes the data folder, finds the jobs of the server before, and listens. Raises StartError, StoreError."""
+        settings = self.settings
+        self._lock = take_data_dir(settings.data_dir)
+        self._sockets = self._bind()
+        loop = asyncio.get_running_loop()
+        registry = self._registry if self._registry is not None else await loop.run_in_executor(None, discover)
+        self._store = await SqliteStore.open(
+            settings.data_dir / "k12ai.sqlite3",
+            new_epoch=lambda: uuid.uuid4().hex,
+            synchronous=settings.store.synchronous,
+        )
+        hub = Hub(self._store, frame=text_frame, now=time.monotonic)
+        self._launcher, note = make_launcher(settings)
+        log.info("launcher: %s", note)
+        self._threads = (
+            ThreadPoolExecutor(PARSING_THREADS, "k12ai-parse"),
+            ThreadPoolExecutor(DRIVER_THREADS, "k12ai-driver"),
+        )
+        self._jobs = JobManager(
+            store=self._store,
+            runner=Runner(self._launcher, grace_s=settings.jobs.grace_s, parsing=self._threads[0], clock_ms=clock_ms),
+            registry=registry,
+            folders=Folders(settings.data_dir / "workspaces", settings.datasets_dir, settings.pretrained_dir),
+            queue=Queue(
+                max_running=settings.jobs.max_running,
+                max_running_per_user=settings.jobs.max_running_per_user,
+                max_queued=settings.jobs.max_queued,
+                max_queued_per_user=settings.jobs.max_queued_per_user,
+            ),
+            driver_threads=self._threads[1],
+            clock_ms=clock_ms,
+            new_id=lambda: uuid.uuid4().hex,
+            default_time_limit_s=settings.jobs.time_limit_s,
+        )
+        self._monitor = Monitor(
+            disks=[settings.data_dir, settings.datasets_dir, settings.pretrained_dir],
+            gpus=NvmlReader(),
+            interval_s=settings.stats.interval_s,
+        )
+        await self._monitor.start()
+        self._connections = Connections(settings.channel, time.monotonic)
+        context = Context(
+            settings=settings,
+            store=self._store,
+            hub=hub,
+            jobs=self._jobs,
+            statistics=Statistics(self._monitor, self._jobs, self._launcher),
+            readiness=Readiness(self._store, settings.data_dir, self._launcher.name, note),
+            clock_ms=clock_ms,
+        )
+        await self._jobs.recover()
+        self._connections.start()
+        self._http = HTTPServer(
+            make_application(context, self._connections),
+            max_body_size=1 << 40,  # our handlers count the body themselves, to answer what is too large with 413
+            max_header_size=MAX_HEADER_BYTES,
+            body_timeout=settings.server.body_timeout_s,
+            idle_connection_timeout=3600,
+        )
+        self._http.add_sockets(self._sockets)
+
+    @property
+    def address(self) -> str:
+        """`http://HOST:PORT`."""
+        host, port = self._sockets[0].getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def close(self) -> None:
+        """Stops accepting, says goodbye (1001), stores what is under way. The jobs go on."""
+        self._http.stop()
+        await self._connections.close(GOODBYE_S)
+        await self._jobs.close()
+        await self._http.close_all_connections()
+        await self._monitor.close()
+        await self._launcher.close()
+        for pool in self._threads:
+            pool.shutdown(wait=False, cancel_futures=True)
+        await self._store.close()
+        os.close(self._lock)
+
+    def _bind(self) -> list[socket]:
+        server = self.settings.server
+        try:
+            return list(bind_sockets(server.port, address=server.host))
+        except OSError as e:
+            raise StartError(
+                f"cannot listen on {server.host}:{server.port}: {e.strerror or e}; "
+                "choose another --port (0 takes any free one)"
+            ) from e
+
+
+def clock_ms() -> int:
+    """Milliseconds since the epoch, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def make_launcher(settings: Settings) -> tuple[Launcher, str]:
+    """The launcher that the settings name, and a sentence that says which it is and why."""
+    if settings.jobs.launcher == "docker":
+        raise SettingsError("jobs.launcher: the docker launcher is not built yet; take process (or auto)")
+    launcher = ProcessLauncher(
+        settings.data_dir / "runs", grace_s=settings.jobs.grace_s, max_log_bytes=settings.jobs.max_log_bytes
+    )
+    why = "the setting says so" if settings.jobs.launcher == "process" else "auto: it is the only one yet"
+    return launcher, f"process, a local process per job ({why}); it does not isolate jobs from this machine"
+
+
+def take_data_dir(path: Path) -> int:
+    """Makes the data folder, private to this user, and locks it: one server per folder. Raises StartError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(path / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as e:
+        raise StartError(f"the data folder {path} cannot be used: {e.strerror}; choose another --data-dir") from e
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise StartError(f"another server uses the data folder {path}: stop it, or choose another --data-dir") from None
+    return lock

@@ -1,0 +1,101 @@
+"""The cause of death: what a job's end means, from what its launcher, its log and its user did. Pure."""
+
+import signal as signals
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from k12ai_ws.wire.bodies import Fault, Json
+from k12ai_ws.wire.codes import Code
+from k12ai_ws.wire.job import Exit, JobRecord
+from k12ai_ws.wire.status import JobStatus, Reason
+
+STOPPING_SIGNALS = frozenset({signals.SIGTERM, signals.SIGKILL, signals.SIGINT})
+SHELL_SIGNAL = 128
+"""A shell reports a child's death by signal n as exit code 128 + n."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a job ended. `fault` is an error event to add where the log itself did not tell the cause."""
+
+    status: JobStatus
+    reason: Reason
+    code: int
+    fault: Fault | None = None
+
+
+def verdict(record: JobRecord, end: Exit, tail: Sequence[str] = ()) -> Verdict:
+    """What the end of `record`'s run means; `tail` are the last lines that it printed.
+
+    A stop that was asked for never hides that the job died of something else: it counts only where it reached the
+    living job, and an exception printed before it, or a signal that no stop sends, is the true cause.
+    """
+    if end.lost:
+        text = end.message or "the run vanished: its supervisor or its machine died, and nobody saw how the job ended"
+        return Verdict(JobStatus.LOST, Reason.HOST_LOST, Code.LOST, Fault(Code.LOST, text))
+    if end.oom_killed:
+        return _failed(
+            Reason.OUT_OF_MEMORY, Code.OUT_OF_MEMORY, end.message or "the kernel killed the job: out of memory"
+        )
+    if end.command_not_found:
+        return _failed(Reason.COMMAND_NOT_FOUND, Code.COMMAND_FAILED, end.message or "the job's command was not found")
+    if end.timed_out:
+        return _failed(
+            Reason.TIME_LIMIT, Code.TIME_LIMIT, end.message or "the job ran longer than its time limit and was ended"
+        )
+    stopped = record.stop_requested_ms is not None and end.stop_delivered and not _died_before_stop(record)
+    if stopped and _is_stop(end):
+        return Verdict(JobStatus.STOPPED, Reason.STOPPED_BY_USER, Code.STOPPED)
+    if end.exit_code == 0:
+        return Verdict(JobStatus.FINISHED, Reason.COMPLETED, Code.FINISHED)
+    return _own_death(record.last_error, end, tail)
+
+
+def _died_before_stop(record: JobRecord) -> bool:
+    error, stop = record.last_error, record.stop_requested_ms
+    return error is not None and stop is not None and int(error["timestamp"]) < stop
+
+
+def _is_stop(end: Exit) -> bool:
+    """Whether this end is one that a delivered stop explains: any exit, but no signal of the job's own making."""
+    number = end.signal if end.signal is not None else (end.exit_code or 0) - SHELL_SIGNAL
+    known = number in signals.valid_signals()
+    return number in STOPPING_SIGNALS if known else end.signal is None
+
+
+def _own_death(error: Mapping[str, Json] | None, end: Exit, tail: Sequence[str]) -> Verdict:
+    if error is not None and end.signal in (None, signals.SIGABRT):
+        code = int(error["code"])
+        reasons = {Code.GPU_OUT_OF_MEMORY: Reason.GPU_OUT_OF_MEMORY, Code.OUT_OF_MEMORY: Reason.OUT_OF_MEMORY}
+        return Verdict(
+            JobStatus.FAILED, reasons.get(Code(code), Reason.EXCEPTION) if _known(code) else Reason.EXCEPTION, code
+        )
+    if end.signal is not None:
+        return _failed(Reason.SIGNAL, Code.KILLED_BY_SIGNAL, _about_signal(end.signal))
+    text = f"the job exited with code {end.exit_code} and printed no exception"
+    if tail:
+        text += "; its last lines were:\n" + "\n".join(tail)
+    return _failed(Reason.EXIT_CODE, Code.UNKNOWN, text)
+
+
+def _known(code: int) -> bool:
+    return code in Code._value2member_map_
+
+
+def _about_signal(number: int) -> str:
+    known = number in signals.valid_signals()
+    name = signals.Signals(number).name if known else f"signal {number}"
+    hints = {
+        signals.SIGKILL: "somebody or the kernel killed it; that alone is no proof of too little memory, so look at "
+        "the machine's kernel log (dmesg) for the out-of-memory killer",
+        signals.SIGSEGV: "a crash in native code: run with PYTHONFAULTHANDLER=1 to see the Python line it came from",
+        signals.SIGABRT: "native code gave up (abort); its reason usually stands in the last lines of the log",
+        signals.SIGBUS: "often shared memory or disk that ran out under a memory-mapped file",
+        signals.SIGTERM: "somebody asked the process to end, but not through this server",
+    }
+    hint = hints.get(signals.Signals(number)) if known else None
+    return f"the job was killed by {name}" + (f": {hint}" if hint else "")
+
+
+def _failed(reason: Reason, code: Code, message: str) -> Verdict:
+    return Verdict(JobStatus.FAILED, reason, code, Fault(code, message))

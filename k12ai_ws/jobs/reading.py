@@ -1,0 +1,115 @@
+"""Reading one job's log: chunks in, encoded events and the position they reach out. Runs in a parsing thread."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from k12ai_ws.launchers.launcher import Chunk
+from k12ai_ws.logs.pipeline import Pipeline
+from k12ai_ws.store.store import LogPosition, NewEvent
+from k12ai_ws.wire.bodies import Body, Fault, Json, LogEvent, LogLines, Metrics, Progress
+from k12ai_ws.wire.envelope import encode, envelope
+from k12ai_ws.wire.job import JobRecord
+
+TAIL_LINES = 10
+TAIL_CHARS = 300
+"""The last lines kept for a job that dies without an exception, each cut to so many characters."""
+
+
+def encode_event(record: JobRecord, body: Body, at_ms: int) -> NewEvent:
+    """A job's event as the store takes it: enveloped and encoded, without `seq`."""
+    message = envelope(
+        body,
+        tag="framework",
+        op=record.op,
+        at_ms=at_ms,
+        user=record.user,
+        service_uuid=record.service_uuid,
+        language=record.language,
+        extra={"service_name": record.service_name, "job_id": record.job_id},
+    )
+    return NewEvent(body.type, encode(message))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a piece of log gave: events to store, the position after it, and the last of each kind for the record."""
+
+    events: Sequence[NewEvent] = ()
+    position: LogPosition | None = None
+    last_metrics: Json = None
+    last_progress: Json = None
+    last_error: Json = None
+
+
+class LogReader:
+    """Wraps the pure pipeline: keeps the offset and the tail, encodes events with the time their bytes were printed.
+
+    `notice` is a warning to put before the job's first event.
+    """
+
+    def __init__(
+        self,
+        record: JobRecord,
+        pipeline: Callable[[], Pipeline],
+        start: LogPosition | None,
+        *,
+        notice: Fault | None = None,
+    ) -> None:
+        self._record = record
+        self._pipeline = pipeline()
+        self._notice = notice if start is None else None
+        self._tail: list[str] = []
+        self.offset = start.offset if start else 0
+        if start is not None:
+            try:
+                self._pipeline.load(start.state["pipeline"])
+            except (ValueError, KeyError, TypeError):
+                # The state is another version's: what was half read at the restart is lost, the rest goes on.
+                self._pipeline = pipeline()
+            self._tail = list(start.state.get("tail", ()))
+
+    @property
+    def tail(self) -> Sequence[str]:
+        """The last lines that the job printed."""
+        return tuple(self._tail)
+
+    def read(self, chunks: Sequence[Chunk]) -> Reading:
+        """The events of these chunks, in order."""
+        found: list[tuple[int, LogEvent]] = []
+        for chunk in chunks:
+            events = self._pipeline.feed(chunk.data, stream=chunk.stream, at_ms=chunk.at_ms)
+            found.extend((chunk.at_ms, event) for event in events)
+            self.offset = chunk.position
+        return self._reading(found)
+
+    def idle(self, at_ms: int) -> Reading:
+        """What was held back, when nothing more came for a while."""
+        return self._reading([(at_ms, e) for e in self._pipeline.idle(at_ms=at_ms)])
+
+    def close(self, at_ms: int) -> Reading:
+        """The rest, at the end of the log."""
+        return self._reading([(at_ms, e) for e in self._pipeline.close(at_ms=at_ms)])
+
+    def _reading(self, found: Sequence[tuple[int, LogEvent]]) -> Reading:
+        if self._notice is not None and found:
+            found = [(found[0][0], self._notice), *found]
+            self._notice = None
+        if not found:
+            return Reading()
+        last: dict[str, Json] = {}
+        for at_ms, event in found:
+            match event:
+                case Metrics():
+                    last["last_metrics"] = {"timestamp": at_ms, **event.body()}
+                case Progress():
+                    last["last_progress"] = {"timestamp": at_ms, **event.body()}
+                case Fault(severity="error"):
+                    last["last_error"] = {"timestamp": at_ms, **event.body(self._record.language)}
+                case LogLines(lines=lines):
+                    kept = [line[:TAIL_CHARS] for line in lines[-TAIL_LINES:] if line.strip()]
+                    self._tail = (self._tail + kept)[-TAIL_LINES:]
+        return Reading(
+            [encode_event(self._record, event, at_ms) for at_ms, event in found],
+            LogPosition(self.offset, {"pipeline": self._pipeline.dump(), "tail": self._tail}),
+            **last,
+        )

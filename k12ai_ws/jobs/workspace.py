@@ -1,0 +1,146 @@
+"""What surrounds one job's driver: its folders, and guarded calls of the driver's methods."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from k12ai_ws.drivers.driver import Driver, Job, Refused
+from k12ai_ws.drivers.spec import LaunchSpec, Role
+from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
+from k12ai_ws.logs.parser import LogParser
+from k12ai_ws.wire.bodies import Fault
+from k12ai_ws.wire.codes import Code
+from k12ai_ws.wire.job import JobRecord
+from k12ai_ws.wire.requests import Refusal, fields_of, message_of
+from k12ai_ws.wire.status import Reason
+
+T = TypeVar("T")
+
+DRIVER_TIMEOUT_S = 30.0
+"""A driver's method must answer within so many seconds; it runs in a thread and cannot be ended, only left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where jobs find their roles on this host. `workspaces/<user>/<service_uuid>` is a pair's output folder."""
+
+    workspaces: Path
+    datasets: Path
+    pretrained: Path
+
+    def output(self, record: JobRecord) -> Path:
+        """The folder that all jobs of this (user, service_uuid) share: evaluate finds what train wrote."""
+        return self.workspaces / record.user / record.service_uuid
+
+    def roles(self, record: JobRecord) -> dict[Role, Path]:
+        """Every role that exists, made sure of; blocking."""
+        output = self.output(record)
+        output.mkdir(parents=True, exist_ok=True, mode=0o700)
+        roles: dict[Role, Path] = {"output": output}
+        if self.datasets.is_dir():
+            roles["datasets"] = self.datasets
+        if self.pretrained.is_dir():
+            roles["pretrained"] = self.pretrained
+        return roles
+
+
+class DriverHost:
+    """Calls a driver for one job: off the loop, with a time-out, its faults turned into the contract's errors."""
+
+    def __init__(self, driver: Driver, record: JobRecord, folders: Folders, executor: Executor) -> None:
+        self._driver = driver
+        self._record = record
+        self._folders = folders
+        self._executor = executor
+        self._job: Job | None = None
+
+    def _describe(self) -> Job:
+        """The job as the driver sees it. Raises pydantic's ValidationError for wrong params."""
+        if self._job is None:
+            record, folders = self._record, self._folders
+            params = self._driver.tasks[record.task].model_validate(dict(record.params))
+            self._job = Job(
+                job_id=record.job_id,
+                user=record.user,
+                service_uuid=record.service_uuid,
+                service_name=record.service_name,
+                task=record.task,
+                params=params,
+                language=record.language,
+                output=folders.output(record),
+                datasets=folders.datasets if folders.datasets.is_dir() else None,
+                pretrained=folders.pretrained if folders.pretrained.is_dir() else None,
+            )
+        return self._job
+
+    async def _call(self, method: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await asyncio.wait_for(loop.run_in_executor(self._executor, method), DRIVER_TIMEOUT_S)
+
+    def _blame(self, what: str, error: BaseException) -> str:
+        text = "it did not answer in time" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
+        return f"the driver of {self._record.service_name!r} failed in {what}: {text}"
+
+    async def check(self) -> dict[str, Any]:
+        """Validates the params and lets the driver check the job; returns the params with their defaults filled in.
+
+        Raises Refusal: 100231/100233 for the params, the driver's own code, or 100202 for a broken driver.
+        """
+
+        def examine() -> dict[str, Any]:
+            job = self._describe()
+            self._driver.check(job)
+            return dict(job.params.model_dump(mode="json"))
+
+        try:
+            return await self._call(examine)
+        except ValidationError as e:
+            fields = fields_of(e, ("service_params",))
+            missing = all(f["type"] == "missing" for f in fields)
+            code = Code.PARAM_MISSING if missing else Code.PARAMS_INVALID
+            raise Refusal(Fault(code, message_of(fields), detail={"fields": fields})) from None
+        except Refused as e:
+            loc = f"service_params.{e.field}" if e.field else "service_params"
+            fields = [{"loc": loc, "msg": e.message, "type": "refused"}]
+            raise Refusal(Fault(e.code, e.message, detail={"fields": fields})) from None
+        except Exception as e:
+            raise Refusal(Fault(Code.START_FAILED, self._blame("check", e))) from e
+
+    async def request(self, default_time_limit_s: float | None) -> LaunchRequest:
+        """What to launch. Raises LaunchError (100202) where the driver, or the making of the folders, fails."""
+        record = self._record
+
+        def build() -> LaunchRequest:
+            spec = self._driver.launch(self._describe())
+            if not isinstance(spec, LaunchSpec):
+                raise TypeError(f"launch() must return a LaunchSpec, not {type(spec).__name__}")
+            if spec.resources.time_limit_s is None and default_time_limit_s is not None:
+                limited = spec.resources.model_copy(update={"time_limit_s": default_time_limit_s})
+                spec = spec.model_copy(update={"resources": limited})
+            return LaunchRequest(
+                job_id=record.job_id,
+                user=record.user,
+                service_uuid=record.service_uuid,
+                service_name=record.service_name,
+                op=record.op,
+                spec=spec,
+                folders=self._folders.roles(record),
+            )
+
+        try:
+            return await self._call(build)
+        except Exception as e:
+            raise LaunchError(Code.START_FAILED, Reason.LAUNCH_FAILED, self._blame("launch", e)) from e
+
+    def parsers(self) -> Sequence[LogParser | str]:
+        """The log parsers that the driver chose; blocking."""
+        return self._driver.parsers(self._describe())
+
+    def classify(self, fault: Fault) -> int | None:
+        """The driver's code for a fault; blocking."""
+        return self._driver.classify(fault)

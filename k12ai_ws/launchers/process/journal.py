@@ -1,0 +1,146 @@
+r"""The journal: one file with all that a job printed, in frames, append-only.
+
+    file  = magic, frame*                       magic: the 8 bytes b"K12AIJ1\n"
+    frame = length, stream, 3 bytes of 0, ms, payload
+            u32     u8                    u64                   little-endian, 16 bytes; payload: `length` bytes
+
+`stream` is 1 (stdout) or 2 (stderr), `length` 1..65536, `ms` milliseconds since the epoch (UTC) at which the payload
+was read from the job. A position is a byte offset into this file at which a frame begins; 0 means the first. A frame
+is one read of a pipe and never changes, so that whoever reads from a position gets the same chunks, each time. What
+does not begin with a sound header, or is not there to its end, is not read: a crash left it, or it is being written.
+
+Standard library only: the supervisor imports this.
+"""
+
+import os
+import struct
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+MAGIC: Final = b"K12AIJ1\n"
+HEADER: Final = struct.Struct("<IB3xQ")
+MAX_PAYLOAD: Final = 64 * 1024
+STDOUT: Final = 1
+STDERR: Final = 2
+
+TAIL_BYTES: Final = 64 * 1024
+"""How much of what was cut is kept for the end: there stands why the job died."""
+
+_MERGE_BYTES: Final = 4096
+
+
+class Frame(NamedTuple):
+    """One frame, and the position right after it."""
+
+    payload: bytes
+    stream: int
+    ms: int
+    end: int
+
+
+def frames(block: bytes, position: int) -> Iterator[Frame]:
+    """The whole frames in `block`, which was read at `position`; stops at the first that is not whole or not sound."""
+    at, size = 0, len(block)
+    while at + HEADER.size <= size:
+        length, stream, ms = HEADER.unpack_from(block, at)
+        end = at + HEADER.size + length
+        if end > size or not 0 < length <= MAX_PAYLOAD or stream not in (STDOUT, STDERR):
+            return
+        yield Frame(block[at + HEADER.size : end], stream, ms, position + end)
+        at = end
+
+
+class JournalWriter:
+    """Appends frames; never loses one to a full disk, and keeps the file within `limit` bytes.
+
+    What does not fit within the limit is dropped, but for its last 64 KiB: `finish` says how much was cut, and writes
+    that tail (the file may exceed the limit by so much). Nothing here raises for want of space: what could not be
+    written stays `blocked` until `flush` succeeds, and the caller writes nothing more until then.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._limit = limit
+        self._size = len(MAGIC)
+        self._pending = bytearray(MAGIC)
+        self._midline = {STDOUT: False, STDERR: False}
+        self._tail: deque[tuple[int, bytes, int]] = deque()
+        self._tail_bytes = 0
+        self._cut = 0
+        self.flush()
+
+    @property
+    def blocked(self) -> bool:
+        """Whether something waits for the disk."""
+        return bool(self._pending)
+
+    def write(self, stream: int, payload: bytes, ms: int) -> None:
+        """Appends what was read from one pipe at once (1 to 65536 bytes)."""
+        if not self._cut and self._size + HEADER.size + len(payload) <= self._limit:
+            self._append(stream, payload, ms)
+            return
+        if not self._cut:
+            self._say(f"the log reached its limit of {self._limit} bytes: what follows is cut, but for its end", ms)
+        self._cut += len(payload)
+        self._tail_bytes += len(payload)
+        last = self._tail[-1] if self._tail else None
+        if last and last[0] == stream and len(last[1]) + len(payload) <= _MERGE_BYTES:  # few entries, whatever comes
+            self._tail[-1] = (stream, last[1] + payload, last[2])
+        else:
+            self._tail.append((stream, payload, ms))
+        while self._tail_bytes - len(self._tail[0][1]) >= TAIL_BYTES:
+            self._tail_bytes -= len(self._tail.popleft()[1])
+
+    def finish(self, ms: int) -> None:
+        """Nothing comes any more: says what was cut, and writes the end of it. Leave nothing `blocked` before."""
+        if not self._cut:
+            return
+        tail = list(self._tail)
+        self._tail.clear()
+        cut = self._cut - self._tail_bytes
+        excess = self._tail_bytes - TAIL_BYTES
+        if excess > 0:  # only ever within the oldest: the others together are less than 64 KiB
+            stream, payload, at = tail[0]
+            tail[0] = (stream, payload[excess:], at)
+            cut += excess
+        if cut:  # half a line must not be read as one, nor be glued to the half from before the cut
+            for wanted in (STDOUT, STDERR):
+                first = next((i for i, entry in enumerate(tail) if entry[0] == wanted), None)
+                if first is not None:
+                    stream, payload, at = tail[first]
+                    half = payload.find(b"\n") + 1
+                    tail[first] = (stream, payload[half:], at)
+                    cut += half
+            if self._midline[STDOUT]:
+                self._append(STDOUT, b"\n", ms)
+            self._say(f"{cut} bytes of output were cut here (limit {self._limit} bytes); its end follows", ms)
+        for stream, payload, at in tail:
+            if payload:
+                self._append(stream, payload, at)
+
+    def flush(self) -> bool:
+        """Writes what is pending; False where the disk still takes nothing."""
+        while self._pending:
+            try:
+                done = os.write(self._fd, self._pending)
+            except OSError:  # full, over quota, broken: all may pass, and the output must not be lost meanwhile
+                return False
+            del self._pending[:done]
+        return True
+
+    def sync(self) -> None:
+        """Puts the file on the disk itself. Raises OSError."""
+        os.fsync(self._fd)
+
+    def _say(self, text: str, ms: int) -> None:
+        start = "\n" if self._midline[STDERR] else ""
+        self._append(STDERR, f"{start}[k12ai] {text}\n".encode(), ms)
+
+    def _append(self, stream: int, payload: bytes, ms: int) -> None:
+        self._midline[stream] = not payload.endswith(b"\n")
+        self._size += HEADER.size + len(payload)
+        self._pending += HEADER.pack(len(payload), stream, ms)
+        self._pending += payload
+        self.flush()

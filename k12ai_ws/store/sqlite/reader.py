@@ -1,0 +1,113 @@
+"""Reading: plain functions over a read-only connection."""
+
+import sqlite3
+from collections.abc import Sequence
+
+import orjson
+
+from k12ai_ws.store.store import EventPage, JobsPage, LogPosition, StoredEvent
+from k12ai_ws.wire.filter import ON_REQUEST, EventFilter, EventKey
+from k12ai_ws.wire.job import JobRecord
+from k12ai_ws.wire.status import JobStatus
+
+PAGE_BYTES = 1 << 20
+"""A page of a replay ends once it holds so many bytes: bounds the memory of a reader of long log lines."""
+
+
+def read_events(connection: sqlite3.Connection, wanted: EventFilter, after: int, limit: int) -> EventPage:
+    """See Store.replay."""
+    if wanted.tags is not None and "framework" not in wanted.tags:
+        return EventPage((), _head(connection))  # all that is stored belongs to the framework
+    where, values = ["e.seq > ?"], [after]  # type: tuple[list[str], list[object]]
+    if wanted.types is None:
+        where.append(f"e.type NOT IN ({_marks(ON_REQUEST)})")
+        values += sorted(ON_REQUEST)
+    else:
+        where.append(f"e.type IN ({_marks(wanted.types)})")
+        values += sorted(wanted.types)
+    if wanted.job_id is not None:
+        where.append("e.job_no = (SELECT no FROM jobs WHERE job_id = ?)")
+        values.append(wanted.job_id)
+    for column in ("user", "service_uuid", "service_name"):
+        if (value := getattr(wanted, column)) is not None:
+            where.append(f"j.{column} = ?")
+            values.append(value)
+    # CROSS JOIN keeps the order of the tables: the events are walked by seq (or by job and seq) and never sorted.
+    statement = (
+        "SELECT e.seq, e.type, j.user, j.service_uuid, j.service_name, j.job_id, e.payload"  # noqa: S608 - no input
+        f" FROM events e CROSS JOIN jobs j ON j.no = e.job_no WHERE {' AND '.join(where)} ORDER BY e.seq LIMIT ?"
+    )
+    connection.execute("BEGIN")
+    try:
+        head = _head(connection)
+        events, size = [], 0
+        for seq, kind, user, uuid, name, job_id, payload in connection.execute(statement, [*values, limit]):
+            events.append(StoredEvent(seq, EventKey(kind, "framework", user, uuid, name, job_id), payload))
+            size += len(payload)
+            if size >= PAGE_BYTES:
+                break
+    finally:
+        connection.execute("COMMIT")
+    full = len(events) >= limit or size >= PAGE_BYTES
+    return EventPage(events, events[-1].seq if full else max(head, after))
+
+
+def _head(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT max(seq) FROM events").fetchone()[0] or 0)
+
+
+def _marks(values: frozenset[str]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def read_jobs(
+    connection: sqlite3.Connection,
+    conditions: dict[str, str | None],
+    status: JobStatus | None,
+    limit: int,
+    cursor: str | None,
+) -> JobsPage:
+    """See Store.jobs."""
+    where, values = ["1"], []  # type: tuple[list[str], list[object]]
+    for column, value in (*conditions.items(), ("status", status and status.value)):
+        if value is not None:
+            where.append(f"{column} = ?")
+            values.append(value)
+    if cursor is not None:
+        where.append("no < ?")
+        values.append(int(cursor))
+    rows = connection.execute(
+        f"SELECT no, record FROM jobs WHERE {' AND '.join(where)} ORDER BY no DESC LIMIT ?",  # noqa: S608 - no input
+        [*values, limit + 1],
+    ).fetchall()
+    more = len(rows) > limit
+    return JobsPage([_record(r[1]) for r in rows[:limit]], str(rows[limit - 1][0]) if more else None)
+
+
+def read_job(connection: sqlite3.Connection, job_id: str) -> JobRecord | None:
+    """See Store.job."""
+    row = connection.execute("SELECT record FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
+    return row and _record(row[0])
+
+
+def read_active_jobs(connection: sqlite3.Connection) -> Sequence[JobRecord]:
+    """See Store.active_jobs."""
+    return [_record(r[0]) for r in connection.execute("SELECT record FROM jobs WHERE active = 1 ORDER BY no")]
+
+
+def read_job_by_key(connection: sqlite3.Connection, user: str, key: str) -> JobRecord | None:
+    """See Store.job_by_idempotency_key."""
+    row = connection.execute("SELECT record FROM jobs WHERE user = ? AND idempotency_key = ?", (user, key)).fetchone()
+    return row and _record(row[0])
+
+
+def read_position(connection: sqlite3.Connection, job_id: str) -> LogPosition | None:
+    """See Store.position."""
+    row = connection.execute(
+        "SELECT p.log_offset, p.state FROM positions p JOIN jobs j ON j.no = p.job_no WHERE j.job_id = ?", (job_id,)
+    ).fetchone()
+    return row and LogPosition(row[0], orjson.loads(row[1]))
+
+
+def _record(blob: bytes) -> JobRecord:
+    return JobRecord.from_json(orjson.loads(blob))

@@ -1,0 +1,69 @@
+"""The tables of the embedded store, and how a file is opened."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from k12ai_ws.store.store import StoreError
+
+SCHEMA_VERSION = 1
+
+TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE jobs (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id TEXT NOT NULL UNIQUE,
+    user TEXT NOT NULL,
+    service_uuid TEXT NOT NULL,
+    service_name TEXT NOT NULL,
+    status TEXT NOT NULL,
+    active INTEGER NOT NULL,
+    idempotency_key TEXT,
+    record BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX one_active_job ON jobs (user, service_uuid) WHERE active = 1;
+CREATE UNIQUE INDEX one_job_per_key ON jobs (user, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE INDEX jobs_of_user ON jobs (user, no);
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,
+    job_no INTEGER NOT NULL REFERENCES jobs (no),
+    type TEXT NOT NULL,
+    payload BLOB NOT NULL
+) STRICT;
+CREATE INDEX events_of_job ON events (job_no, seq);
+CREATE TABLE positions (
+    job_no INTEGER PRIMARY KEY REFERENCES jobs (no),
+    log_offset INTEGER NOT NULL,
+    state BLOB NOT NULL
+) STRICT;
+"""
+
+
+def open_writer(path: Path, synchronous: Literal["full", "normal"], new_epoch: Callable[[], str]) -> sqlite3.Connection:
+    """The writing connection, its tables made where the file is new. Raises StoreError."""
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA journal_size_limit = 67108864")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            connection.executescript(f"BEGIN IMMEDIATE; {TABLES}")
+            connection.execute("INSERT INTO meta VALUES ('epoch', ?)", (new_epoch(),))
+            connection.executescript(f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        elif version != SCHEMA_VERSION:
+            connection.close()
+            raise StoreError(
+                f"{path} has schema version {version}, and this server knows version {SCHEMA_VERSION}: "
+                "run the server that wrote it, or point data_dir elsewhere"
+            )
+    except sqlite3.Error as e:
+        raise StoreError(f"the store {path} cannot be opened: {e}") from e
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection; used by one thread at a time, closed by any."""
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)

@@ -1,0 +1,130 @@
+"""The embedded store: the writer's thread and a small pool of reading threads behind the store's contract."""
+
+import asyncio
+import queue
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Concatenate, Literal, ParamSpec, TypeVar
+
+from k12ai_ws.store.store import (
+    Change,
+    CommitListener,
+    EventPage,
+    JobsPage,
+    LogPosition,
+    Store,
+    StoredEvent,
+    StoreError,
+)
+from k12ai_ws.wire.filter import EventFilter
+from k12ai_ws.wire.job import JobRecord
+from k12ai_ws.wire.status import JobStatus
+
+from . import reader
+from .schema import open_reader, open_writer
+from .writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READERS = 4
+"""Reading threads, each with a connection: more only fight for the interpreter."""
+
+
+class SqliteStore(Store):
+    """Use `await SqliteStore.open(...)`. Belongs to the event loop it was opened on."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
+        self.epoch = str(connection.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])
+        self._loop = loop
+        self._writer = Writer(connection, loop)
+        self._closed = False
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="k12ai-store-reader")
+        self._connections: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        for _ in range(READERS):
+            self._connections.put(open_reader(path))
+
+    @classmethod
+    async def open(
+        cls, path: Path, *, new_epoch: Callable[[], str], synchronous: Literal["full", "normal"] = "full"
+    ) -> "SqliteStore":
+        """Opens the file, or makes it. Raises StoreError for one that is broken or of another version."""
+        loop = asyncio.get_running_loop()
+        connection = await loop.run_in_executor(None, open_writer, path, synchronous, new_epoch)
+        return cls(path, connection, loop)
+
+    def on_commit(self, listener: CommitListener) -> None:
+        """See Store."""
+        self._writer.on_commit(listener)
+
+    @property
+    def head(self) -> int:
+        """See Store."""
+        return self._writer.head
+
+    async def append(self, change: Change) -> Sequence[StoredEvent]:
+        """See Store."""
+        return await self._writer.append(change)
+
+    async def replay(self, wanted: EventFilter, after: int, *, limit: int = 500) -> EventPage:
+        """See Store."""
+        return await self._read(reader.read_events, wanted, after, limit)
+
+    async def jobs(
+        self,
+        *,
+        user: str | None = None,
+        service_uuid: str | None = None,
+        service_name: str | None = None,
+        status: JobStatus | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> JobsPage:
+        """See Store."""
+        conditions = {"user": user, "service_uuid": service_uuid, "service_name": service_name}
+        return await self._read(reader.read_jobs, conditions, status, limit, cursor)
+
+    async def job(self, job_id: str) -> JobRecord | None:
+        """See Store."""
+        return await self._read(reader.read_job, job_id)
+
+    async def active_jobs(self) -> Sequence[JobRecord]:
+        """See Store."""
+        return await self._read(reader.read_active_jobs)
+
+    async def job_by_idempotency_key(self, user: str, key: str) -> JobRecord | None:
+        """See Store."""
+        return await self._read(reader.read_job_by_key, user, key)
+
+    async def position(self, job_id: str) -> LogPosition | None:
+        """See Store."""
+        return await self._read(reader.read_position, job_id)
+
+    async def close(self) -> None:
+        """See Store."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._writer.close()
+        await self._loop.run_in_executor(None, self._pool.shutdown)
+        for _ in range(READERS):
+            self._connections.get().close()
+
+    async def _read(
+        self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        if self._closed:
+            raise StoreError("the store is closed")
+
+        def run() -> T:
+            connection = self._connections.get()
+            try:
+                return query(connection, *args, **kwargs)
+            except sqlite3.Error as e:
+                raise StoreError(f"the event log cannot be read: {e}") from e
+            finally:
+                self._connections.put(connection)
+
+        return await self._loop.run_in_executor(self._pool, run)

@@ -1,0 +1,164 @@
+"""The one writer: a thread that takes what has gathered, stores it in one transaction, then tells the event loop.
+
+While one commit is being synced, the next changes gather: that is the group commit. Everyone who appends waits for
+the commit, so at most as many changes are pending as there are callers.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from k12ai_ws.store.store import Change, CommitListener, StoredEvent, StoreError
+from k12ai_ws.wire.envelope import with_seq
+from k12ai_ws.wire.filter import EventKey
+from k12ai_ws.wire.job import JobRecord
+
+GROUP = 256
+"""Changes in one transaction at most: bounds the latency of the first one."""
+
+
+@dataclass(slots=True)
+class _Request:
+    change: Change
+    future: "asyncio.Future[Sequence[StoredEvent]]"
+    stored: list[StoredEvent] = field(default_factory=list)
+    error: Exception | None = None
+
+
+class Writer:
+    """Owns the writing connection and the numbering of events. Lives on the loop that made it."""
+
+    def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
+        self._connection = connection
+        self._loop = loop
+        self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._listeners: list[CommitListener] = []
+        self._next_seq = 1 + (connection.execute("SELECT max(seq) FROM events").fetchone()[0] or 0)
+        self.head = self._next_seq - 1
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="k12ai-store-writer", daemon=True)
+        self._thread.start()
+
+    def on_commit(self, listener: CommitListener) -> None:
+        """See Store.on_commit."""
+        self._listeners.append(listener)
+
+    async def append(self, change: Change) -> Sequence[StoredEvent]:
+        """See Store.append. The change is stored even if the caller stops waiting."""
+        if self._closed:
+            raise StoreError("the store is closed")
+        request = _Request(change, self._loop.create_future())
+        self._queue.put(request)
+        return await asyncio.shield(request.future)
+
+    async def close(self) -> None:
+        """Stores what is pending, then ends the thread and closes the connection."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        await self._loop.run_in_executor(None, self._thread.join)
+        self._connection.close()
+
+    # ---- in the writer's thread
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            group = [self._queue.get()]
+            while len(group) < GROUP:
+                try:
+                    group.append(self._queue.get_nowait())
+                except queue.Empty:
+                    break
+            last = None in group
+            requests = [r for r in group if r is not None]
+            if requests:
+                self._store(requests)
+                self._loop.call_soon_threadsafe(self._committed, requests, self._next_seq - 1)
+
+    def _store(self, requests: Sequence[_Request]) -> None:
+        """Stores the group in one transaction; where that fails, each on its own, so that one cannot spoil others."""
+        if self._attempt(requests) is None:
+            return
+        for request in requests:
+            request.error = self._attempt([request])
+
+    def _attempt(self, requests: Sequence[_Request]) -> Exception | None:
+        first_seq = self._next_seq
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for request in requests:
+                request.stored = self._write(request.change)
+            self._connection.execute("COMMIT")
+        except (sqlite3.Error, TypeError, ValueError) as e:  # TypeError, ValueError: what cannot be encoded
+            self._next_seq = first_seq
+            for request in requests:
+                request.stored = []
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            return e
+        return None
+
+    def _write(self, change: Change) -> list[StoredEvent]:
+        record = change.record
+        number = self._connection.execute(
+            "INSERT INTO jobs (job_id, user, service_uuid, service_name, status, active, idempotency_key, record)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (job_id) DO UPDATE SET status = excluded.status, active = excluded.active,"
+            " record = excluded.record RETURNING no",
+            (
+                record.job_id,
+                record.user,
+                record.service_uuid,
+                record.service_name,
+                record.status.value,
+                int(not record.status.terminal),
+                record.idempotency_key,
+                orjson.dumps(record.to_json()),
+            ),
+        ).fetchone()[0]
+        stored = []
+        for event in change.events:
+            seq = self._next_seq
+            self._next_seq += 1
+            stored.append(StoredEvent(seq, key_of(record, event.type), with_seq(event.encoded, seq)))
+        self._connection.executemany(
+            "INSERT INTO events (seq, job_no, type, payload) VALUES (?, ?, ?, ?)",
+            [(e.seq, number, e.key.type, e.payload) for e in stored],
+        )
+        if record.status.terminal:
+            self._connection.execute("DELETE FROM positions WHERE job_no = ?", (number,))
+        elif change.position is not None:
+            self._connection.execute(
+                "INSERT INTO positions VALUES (?, ?, ?) ON CONFLICT (job_no)"
+                " DO UPDATE SET log_offset = excluded.log_offset, state = excluded.state",
+                (number, change.position.offset, orjson.dumps(change.position.state)),
+            )
+        return stored
+
+    # ---- back on the event loop
+
+    def _committed(self, requests: Sequence[_Request], head: int) -> None:
+        self.head = head
+        events = [e for r in requests for e in r.stored]
+        if events:
+            for listener in self._listeners:
+                listener(events)
+        for request in requests:
+            if request.future.done():
+                continue
+            if request.error is not None:
+                request.future.set_exception(StoreError(f"the event log cannot be written: {request.error}"))
+            else:
+                request.future.set_result(request.stored)
+
+
+def key_of(record: JobRecord, event_type: str) -> EventKey:
+    """The filter key of one of the job's events."""
+    return EventKey(event_type, "framework", record.user, record.service_uuid, record.service_name, record.job_id)

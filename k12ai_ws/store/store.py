@@ -1,0 +1,130 @@
+"""The store's contract. One writer with group commit; readers never block it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from k12ai_ws.wire.bodies import Json
+from k12ai_ws.wire.filter import EventFilter, EventKey
+from k12ai_ws.wire.job import JobRecord
+from k12ai_ws.wire.status import JobStatus
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked (disk full, file broken, closed); nothing of it was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to store: its type, and its envelope encoded without `seq`."""
+
+    type: str
+    encoded: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event of the log: `payload` is the whole envelope, the same bytes for everyone, for ever."""
+
+    seq: int
+    key: EventKey
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LogPosition:
+    """How far a job's raw log was read (`offset`, the launcher's position), and what the reader remembers there."""
+
+    offset: int
+    state: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One atomic step: the job's new record, the events that came with it, and the log position they came from.
+
+    A `position` of None leaves the stored one as it is. A job's first change creates it.
+    """
+
+    record: JobRecord
+    events: Sequence[NewEvent] = ()
+    position: LogPosition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """A page of a replay: the events in order of seq, and the seq up to which everything was looked at."""
+
+    events: Sequence[StoredEvent]
+    scanned: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobsPage:
+    """A page of jobs, newest first, and the cursor of the next page (None at the end)."""
+
+    jobs: Sequence[JobRecord]
+    next: str | None
+
+
+CommitListener = Callable[[Sequence[StoredEvent]], None]
+
+
+class Store(ABC):
+    """The log of all jobs and events. `epoch` names the log: random, made when the log is created."""
+
+    epoch: str
+
+    @abstractmethod
+    def on_commit(self, listener: CommitListener) -> None:
+        """Calls `listener` on the event loop with every batch of stored events, in order of seq, after its commit and
+        before the `append` that brought them returns.
+        """
+
+    @property
+    @abstractmethod
+    def head(self) -> int:
+        """The seq of the last stored event; 0 for an empty log."""
+
+    @abstractmethod
+    async def append(self, change: Change) -> Sequence[StoredEvent]:
+        """Stores the change in one transaction and returns its events as stored. Raises StoreError, then nothing of
+        it is stored.
+        """
+
+    @abstractmethod
+    async def replay(self, wanted: EventFilter, after: int, *, limit: int = 500) -> EventPage:
+        """Stored events that pass `wanted`, strictly after the seq `after`; a page is bounded in number and bytes."""
+
+    @abstractmethod
+    async def jobs(
+        self,
+        *,
+        user: str | None = None,
+        service_uuid: str | None = None,
+        service_name: str | None = None,
+        status: JobStatus | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> JobsPage:
+        """Jobs that match, newest first."""
+
+    @abstractmethod
+    async def job(self, job_id: str) -> JobRecord | None:
+        """One job."""
+
+    @abstractmethod
+    async def active_jobs(self) -> Sequence[JobRecord]:
+        """Every job that has no terminal status yet, oldest first."""
+
+    @abstractmethod
+    async def job_by_idempotency_key(self, user: str, key: str) -> JobRecord | None:
+        """The job that a start with this key made."""
+
+    @abstractmethod
+    async def position(self, job_id: str) -> LogPosition | None:
+        """Where the job's raw log goes on."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Waits for what is being written, and closes. Later calls raise StoreError."""

@@ -1,0 +1,207 @@
+"""Every request of the contract as a type, and the refusal that a bad one gets.
+
+The same models validate REST bodies, REST queries and the channel's frames. Unknown fields are refused.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+
+from .bodies import Fault, Json
+from .codes import Code
+from .status import JobStatus
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+"""A user or a service_uuid: they become container labels and folder names."""
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+MAX_SEQ = (1 << 63) - 1
+Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]
+
+
+class Refusal(Exception):
+    """A request that is refused: it changed nothing, and its answer is this fault."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message or str(fault.code))
+        self.fault = fault
+
+
+def refuse(code: Code, message: str, **detail: Json) -> Refusal:
+    """A refusal with `code`, a message that says what would be right, and its detail."""
+    return Refusal(Fault(code, message, detail=detail))
+
+
+class Request(BaseModel):
+    """Base of all requests: strict types, no unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Header(Request):
+    """What every channel frame begins with; `id` comes back in the answer."""
+
+    tag: Literal["channel", "framework", "platform"]
+    op: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    id: RequestId | None = None
+
+
+class FrameworkRequest(Request):
+    """`POST /k12ai/framework/{task}`: start or stop a job."""
+
+    op: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}\.(start|stop)$")]
+    user: Identifier
+    service_name: Name
+    service_uuid: Identifier
+    service_params: dict[str, Any]
+
+    @property
+    def task(self) -> str:
+        """`train` of `train.start`."""
+        return self.op.partition(".")[0]
+
+    @property
+    def verb(self) -> str:
+        """`start` or `stop`."""
+        return self.op.partition(".")[2]
+
+    @classmethod
+    def well_formed(cls, field: str, value: str) -> bool:
+        """Whether `value` could stand in the text field `field`: only then may an error echo it."""
+        pattern = next(m.pattern for m in cls.model_fields[field].metadata if isinstance(m, StringConstraints))
+        return isinstance(pattern, str) and re.fullmatch(pattern.rstrip("$"), value) is not None
+
+
+class StatsQuery(Request):
+    """Which statistics: with no key all; where any is true exactly those; otherwise all but those named false."""
+
+    cpus: bool | None = None
+    gpus: bool | None = None
+    disks: bool | None = None
+    containers: bool | None = None
+
+
+class StatsRequest(Request):
+    """`POST /k12ai/platform/stats`. `username` and `password` are accepted and not used yet."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    username: Annotated[str, StringConstraints(max_length=64)] | None = None
+    password: Annotated[str, StringConstraints(max_length=1024)] | None = None
+    asynchronous: bool = Field(default=False, alias="async")
+    query: StatsQuery = StatsQuery()
+
+
+class ChannelStatsRequest(StatsRequest):
+    """`stats` over the channel; `every` (seconds) streams them until the id is unsubscribed."""
+
+    every: Annotated[float, Field(ge=0.2, le=3600, strict=False)] | None = None
+
+
+class FilterRequest(Request):
+    """The filter of a subscription, as the wire spells it."""
+
+    user: Identifier | None = None
+    service_uuid: Identifier | None = None
+    service_name: Name | None = None
+    job_id: Identifier | None = None
+    tag: Annotated[list[Literal["framework", "platform"]], Field(min_length=1, max_length=8)] | None = None
+    type: (
+        Annotated[
+            list[Literal["status", "metrics", "progress", "log", "error", "info"]], Field(min_length=1, max_length=8)
+        ]
+        | None
+    ) = None
+
+
+class SubscribeRequest(Request):
+    """`subscribe`. `after`: a seq (strictly after it), `start` or `now`; with a seq, `epoch` may name its log."""
+
+    filter: FilterRequest = FilterRequest()
+    after: Seq | Literal["start", "now"] = "now"
+    epoch: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
+class Empty(Request):
+    """A request without fields of its own: `unsubscribe`, `ping`."""
+
+
+class JobsQuery(Request):
+    """The query of `GET /k12ai/framework/jobs`. `cursor` is what the page before gave as `next`."""
+
+    user: Identifier | None = None
+    service_uuid: Identifier | None = None
+    service_name: Name | None = None
+    status: JobStatus | None = Field(default=None, strict=False)
+    limit: Annotated[int, Field(ge=1, le=500, strict=False)] = 50
+    cursor: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")] | None = None
+
+
+class EventsQuery(Request):
+    """The query of `GET /k12ai/framework/jobs/{job_id}/events`. `type` is a comma-separated list."""
+
+    after: Annotated[int, Field(ge=0, le=MAX_SEQ, strict=False)] = 0
+    epoch: Annotated[str, StringConstraints(max_length=64)] | None = None
+    type: str | None = None
+    limit: Annotated[int, Field(ge=1, le=1000, strict=False)] = 500
+
+    @field_validator("type")
+    @classmethod
+    def _known_types(cls, value: str | None) -> str | None:
+        known = ("status", "metrics", "progress", "log", "error", "info")
+        for name in value.split(",") if value is not None else ():
+            if name not in known:
+                raise ValueError(f"{name!r} is no event type; give one or more of {', '.join(known)}")
+        return value
+
+    @property
+    def types(self) -> frozenset[str] | None:
+        """The event types asked for, or None."""
+        return frozenset(self.type.split(",")) if self.type is not None else None
+
+
+def fields_of(error: ValidationError, root: Sequence[str | int] = ()) -> list[dict[str, Json]]:
+    """pydantic's errors as the contract's `detail.fields`: `[{loc, msg, type}]`, loc as a dotted path."""
+    return [
+        {"loc": ".".join(str(p) for p in (*root, *e["loc"])), "msg": e["msg"], "type": e["type"]}
+        for e in error.errors(include_url=False, include_context=False, include_input=False)[:100]
+    ]
+
+
+def message_of(fields: Sequence[Mapping[str, Json]]) -> str:
+    """One sentence that names the first fields at fault."""
+    shown = "; ".join(f"{f['loc'] or 'request'}: {f['msg']}" for f in fields[:3])
+    return shown + (f"; and {len(fields) - 3} more" if len(fields) > 3 else "")
+
+
+R = TypeVar("R", bound=BaseModel)
+
+
+def validate(model: type[R], data: Mapping[str, Any]) -> R:
+    """`data` as a `model`, or a Refusal: 100101 where keys are missing, 100102 where values are wrong."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as e:
+        fields = fields_of(e)
+        missing = all(f["type"] == "missing" for f in fields)
+        raise refuse(Code.KEY_MISSING if missing else Code.VALUE_INVALID, message_of(fields), fields=fields) from None
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object in `raw`, or a Refusal with 100103."""
+    try:
+        data = orjson.loads(raw)
+    except orjson.JSONDecodeError as e:
+        raise refuse(Code.NOT_JSON, f"the request is not JSON: {e}") from None
+    if not isinstance(data, dict):
+        raise refuse(Code.NOT_JSON, f"the request must be a JSON object, not {_json_type(data)}")
+    return data
+
+
+def _json_type(value: Json) -> str:
+    names = {list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+    return names.get(type(value), "null")

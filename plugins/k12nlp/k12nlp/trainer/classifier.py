@@ -1,0 +1,70 @@
+"""What every kind of model can do, and the one place that knows the kinds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[Any]]
+Numbers = NDArray[np.int64]
+
+
+class Pass(NamedTuple):
+    """One epoch's mean loss (nats) and accuracy (0..1) over the training texts, measured as they were learned."""
+
+    loss: float
+    accuracy: float
+
+
+class Classifier(Protocol):
+    """A model that learns epoch by epoch, and whose whole state is arrays and JSON values."""
+
+    learning_rate: ClassVar[float]
+    """The default step size of its kind."""
+
+    @classmethod
+    def create(cls, texts: Sequence[str], classes: int, seed: int) -> Self:
+        """A new model; what it has to know of the vocabulary comes from the training texts alone."""
+
+    @classmethod
+    def restore(cls, settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], classes: int) -> Self:
+        """The model that `settings` and `arrays` describe. Raises KeyError, TypeError or ValueError for what is not."""
+
+    def settings(self) -> dict[str, Any]:
+        """What `restore` needs besides the arrays, as JSON values."""
+
+    def arrays(self) -> Arrays:
+        """Weights, and the state of the optimiser: training goes on from them as if it had never stopped."""
+
+    def encode(self, texts: Sequence[str]) -> Any:
+        """The texts as this model takes them; a row of it is a text."""
+
+    def fit(
+        self, encoded: Any, labels: Numbers, *, order: Numbers, batch: int, rate: float, seed: int, step: Callable[[], None]
+    ) -> Pass:
+        """One pass over the rows in `order`, `batch` at a time; calls `step` after each batch."""
+
+    def probabilities(self, encoded: Any) -> NDArray[np.float64]:
+        """The probability of each class for each row: [rows, classes]."""
+
+
+def kind(model: str) -> type[Classifier]:
+    """The class of the model called `model`. PyTorch is imported only for the one that needs it.
+
+    Raises ModuleNotFoundError where PyTorch is needed and not installed.
+    """
+    if model == "linear":
+        from .linear import Linear
+
+        return Linear
+    if model != "transformer":
+        raise ValueError(f"no model is called {model!r}; there are 'linear' and 'transformer'")
+    try:
+        from .transformer import Transformer
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        message = "the model 'transformer' needs PyTorch, which is not installed: pip install 'k12nlp[torch]'"
+        raise ModuleNotFoundError(message, name="torch") from error
+    return Transformer
