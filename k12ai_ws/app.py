@@ -55,6 +55,9 @@ class Server:
         """Takes the data folder, finds the jobs of the server before, and listens. Raises StartError, StoreError."""
         settings = self.settings
         self._lock = take_data_dir(settings.data_dir)
+        for folder in (settings.datasets_dir, settings.pretrained_dir):
+            if folder.is_relative_to(settings.data_dir):  # our own to make; an operator's roots are his
+                folder.mkdir(exist_ok=True)
         self._sockets = self._bind()
         loop = asyncio.get_running_loop()
         registry = self._registry if self._registry is not None else await loop.run_in_executor(None, discover)

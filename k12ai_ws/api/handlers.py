@@ -8,7 +8,6 @@ from k12ai_ws.wire.envelope import encode, envelope
 from k12ai_ws.wire.filter import EventFilter
 from k12ai_ws.wire.requests import (
     EventsQuery,
-    FrameworkRequest,
     JobsQuery,
     StatsRequest,
     parse_object,

@@ -134,7 +134,7 @@ def _stop(record: JobRecord, signal: StopRequested) -> Step:
         return Step(record, (), (Action.STOP,) if record.handle is not None else ())
     queued = record.status is JobStatus.QUEUED
     record = replace(
-        _to(record, JobStatus.STOPPING, Code.RUNNING), requested_by=signal.by, stop_requested_ms=signal.at_ms
+        _to(record, JobStatus.STOPPING, Code.STOPPING), requested_by=signal.by, stop_requested_ms=signal.at_ms
     )
     stopping = status_of(record)
     if queued:  # nothing runs yet: it is over

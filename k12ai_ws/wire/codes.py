@@ -24,6 +24,7 @@ class Code(IntEnum):
     QUEUED = 100007
     LOST = 100008
     WARNING = 100009
+    STOPPING = 100010
     PAYLOAD_TOO_LARGE = 100011
     KEY_MISSING = 100101
     VALUE_INVALID = 100102
@@ -90,6 +91,7 @@ MEANINGS: dict[Code, Meaning] = {
     Code.QUEUED: Meaning("the job is waiting in the queue", "任务排队中", 202),
     Code.LOST: Meaning("the job was lost: nobody saw how it ended", "任务丢失: 无法得知其结束方式", 200),
     Code.WARNING: Meaning("warning", "警告", 200),
+    Code.STOPPING: Meaning("the job is stopping", "任务停止中", 202),
     Code.PAYLOAD_TOO_LARGE: Meaning("the request is too large", "请求内容过大", 413),
     Code.KEY_MISSING: Meaning("a required key is missing", "缺少必需的字段", 400),
     Code.VALUE_INVALID: Meaning("a value is invalid", "字段的值无效", 400),

@@ -50,9 +50,12 @@ def open_writer(path: Path, synchronous: Literal["full", "normal"], new_epoch: C
         connection.execute("PRAGMA journal_size_limit = 67108864")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
-            connection.executescript(f"BEGIN IMMEDIATE; {TABLES}")
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in TABLES.split(";"):  # not executescript: it commits by itself
+                connection.execute(statement)
             connection.execute("INSERT INTO meta VALUES ('epoch', ?)", (new_epoch(),))
-            connection.executescript(f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("COMMIT")
         elif version != SCHEMA_VERSION:
             connection.close()
             raise StoreError(

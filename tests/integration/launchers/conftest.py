@@ -1,6 +1,7 @@
 """Jobs for the process launcher's tests, and looks at the machine's processes."""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Callable
@@ -74,6 +75,24 @@ class Jobs:
     async def gone(self) -> None:
         """Waits until no process of these jobs is left."""
         await until(lambda: not processes_of(self.tag), f"the end of processes {processes_of(self.tag)}")
+
+    def alive(self) -> list[int]:
+        """The live processes of these jobs."""
+        return processes_of(self.tag)
+
+    async def until(self, condition: Callable[[], object], what: str) -> None:
+        """Waits until something outside this process is so."""
+        await until(condition, what)
+
+    async def until_there(self, name: str) -> str:
+        """Waits for a file in the output folder to have something in it; what that is."""
+        path = self.output / name
+        await until(lambda: path.exists() and path.stat().st_size, f"{path}")
+        return path.read_text()
+
+    def supervisor(self, job_id: str = "job") -> int:
+        """The supervisor's process id."""
+        return int(json.loads((self.runs / job_id / "state.json").read_bytes())["supervisor"])
 
 
 @pytest.fixture

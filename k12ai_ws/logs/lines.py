@@ -1,0 +1,140 @@
+"""Bytes in any split -> finished lines, and the passing states of lines that are redrawn."""
+
+import base64
+import codecs
+import re
+from dataclasses import dataclass, field
+
+from k12ai_ws.wire.bodies import Json
+
+from .ansi import INCOMPLETE, SPECIAL, UP, plain
+from .limits import Limits
+
+_REDRAW = re.compile(r"(\r+|\x08+|\x0b)")
+
+
+@dataclass(slots=True)
+class Split:
+    """What one chunk finished: lines without their ends, and `(index, text)` of states drawn over before line `index`.
+
+    `truncated` counts the bytes that the line bound cut from these lines.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    passing: list[tuple[int, str]] = field(default_factory=list)
+    truncated: int = 0
+
+
+class LineSplitter:
+    """Splits one stream. Bounded whatever comes: it keeps one line, cut at the bound, and one incomplete sequence.
+
+    A line that is redrawn (carriage return, backspaces, cursor up) is one line: the last state that shows anything.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limit = limits.line_chars
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._held = ""  # an incomplete sequence at the end
+        self._segment = ""  # the line as drawn since its last redraw
+        self._cut = 0  # bytes cut from the segment
+        self._kept = ""  # the last state drawn over that showed anything
+        self._kept_cut = 0
+        self._reopened = False  # the cursor went up: this line was given out before
+
+    def feed(self, data: bytes) -> Split:
+        """The lines that these bytes finish."""
+        return self._text(self._decoder.decode(data))
+
+    def close(self) -> Split:
+        """The last line, where it had no end."""
+        split = self._text(self._decoder.decode(b"", final=True), final=True)
+        if self._segment or self._kept:
+            self._finish(split)
+        return split
+
+    def _text(self, text: str, *, final: bool = False) -> Split:
+        split = Split()
+        if self._held:
+            text = self._held + text
+            self._held = ""
+        if SPECIAL.search(text):
+            if not final and (match := INCOMPLETE.search(text, max(0, len(text) - 8192))):
+                self._held = text[match.start() :]
+                text = text[: match.start()]
+            text = plain(text.replace("\r\n", "\n"))
+        pieces = text.split("\n")
+        last = pieces.pop()
+        if pieces:
+            self._first(pieces, split)
+            if "\r" in text or "\x08" in text or UP in text:
+                for piece in pieces[1:]:
+                    self._draw(piece, split)
+                    self._finish(split)
+            else:
+                del pieces[0]
+                if pieces and len(max(pieces, key=len)) > self._limit:
+                    for piece in pieces:
+                        self._append(piece)
+                        self._finish(split)
+                else:
+                    split.lines += pieces
+        if last:
+            self._draw(last, split)
+        return split
+
+    def _first(self, pieces: list[str], split: Split) -> None:
+        self._draw(pieces[0], split)
+        self._finish(split)
+
+    def _append(self, text: str) -> None:
+        room = self._limit - len(self._segment)
+        if len(text) > room:
+            self._cut += len(text[room:].encode("utf-8", "replace"))
+            text = text[:room]
+        self._segment += text
+
+    def _draw(self, piece: str, split: Split) -> None:
+        if "\r" not in piece and "\x08" not in piece and UP not in piece:
+            self._append(piece)
+            return
+        for part in _REDRAW.split(piece):
+            if not part:
+                continue
+            if part[0] == "\x08" and len(part) < len(self._segment):
+                self._segment = self._segment[: -len(part)]
+            elif part[0] in "\r\x08\x0b":
+                if self._segment and not self._segment.isspace():
+                    split.passing.append((len(split.lines), self._segment))
+                    self._kept, self._kept_cut = self._segment, self._cut
+                self._segment, self._cut = "", 0
+                if part == UP:
+                    self._kept, self._kept_cut, self._reopened = "", 0, True
+            else:
+                self._append(part)
+
+    def _finish(self, split: Split) -> None:
+        line, cut = self._segment, self._cut
+        if self._kept and (not line or line.isspace()):
+            line, cut = self._kept, self._kept_cut
+        if not self._reopened or (line and not line.isspace()):
+            split.lines.append(line)
+            split.truncated += cut
+        self._segment, self._cut, self._kept, self._kept_cut, self._reopened = "", 0, "", 0, False
+
+    def dump(self) -> Json:
+        """The state, as JSON."""
+        pending, _ = self._decoder.getstate()
+        return [
+            base64.b64encode(pending).decode(),
+            self._held,
+            self._segment,
+            self._cut,
+            self._kept,
+            self._kept_cut,
+            self._reopened,
+        ]
+
+    def load(self, state: Json) -> None:
+        """Goes on from a dumped state."""
+        pending, self._held, self._segment, self._cut, self._kept, self._kept_cut, self._reopened = state
+        self._decoder.setstate((base64.b64decode(pending), 0))
