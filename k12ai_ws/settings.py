@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import SettingsError as UnreadableVariable
 
 from k12ai_ws.wire.codes import Language
 from k12ai_ws.wire.requests import fields_of, message_of
@@ -33,7 +34,7 @@ class ServerSettings(Section):
     """`[server]`: where it listens, and what a client may send."""
 
     host: str = Field(
-        default="127.0.0.1", description="Address to listen on. There is no authentication yet: keep it on loopback."
+        default="127.0.0.1", min_length=1, description="Address to listen on. There is no authentication yet: keep it on loopback."
     )
     port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8170, description="TCP port; 0 takes any free one.")
     max_body_bytes: Bytes = Field(default=1 << 20, description="Largest request body, in bytes.")
@@ -105,6 +106,21 @@ class FolderSettings(Section):
         default=None, description="Root of pretrained models; no default: <data_dir>/pretrained."
     )
 
+    @field_validator("datasets", "pretrained")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value and _absolute(value)
+
+
+def _absolute(value: Path) -> Path:
+    """`value` with `~` expanded, absolute. Raises ValueError where it can be no path."""
+    if "\0" in str(value):
+        raise ValueError("a path cannot hold a NUL character")
+    try:
+        return value.expanduser().absolute()
+    except RuntimeError as e:  # `~nobody/x`
+        raise ValueError(str(e)) from e
+
 
 def default_data_dir() -> Path:
     """`$XDG_DATA_HOME/k12ai`, by default `~/.local/share/k12ai`."""
@@ -136,17 +152,17 @@ class Settings(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        return _absolute(value)
 
     @property
     def datasets_dir(self) -> Path:
         """The datasets root in force."""
-        return (self.folders.datasets or self.data_dir / "datasets").expanduser().absolute()
+        return self.folders.datasets or self.data_dir / "datasets"
 
     @property
     def pretrained_dir(self) -> Path:
         """The pretrained models' root in force."""
-        return (self.folders.pretrained or self.data_dir / "pretrained").expanduser().absolute()
+        return self.folders.pretrained or self.data_dir / "pretrained"
 
     @classmethod
     def settings_customise_sources(
@@ -181,6 +197,10 @@ def load_settings(config: Path | None = None, overrides: dict[str, Any] | None =
         return FromFile(**(overrides or {}))
     except tomllib.TOMLDecodeError as e:
         raise SettingsError(f"{config} is not TOML: {e}") from e
+    except UnicodeDecodeError as e:
+        raise SettingsError(f"{config} is not TOML: it is not UTF-8 ({e.reason} at byte {e.start})") from e
+    except UnreadableVariable as e:
+        raise SettingsError(f"wrong environment: {e}; a section is set key by key: K12AI_JOBS__MAX_RUNNING=4") from e
     except OSError as e:
         raise SettingsError(f"{config} cannot be read: {e.strerror}") from e
     except ValidationError as e:

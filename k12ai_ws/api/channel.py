@@ -55,19 +55,36 @@ class ChannelHandler(WebSocketHandler):
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """The upgrade; what is none, or comes from another origin, is answered with an error."""
-        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+        headers = self.request.headers
+        if headers.get("Upgrade", "").lower() != "websocket":
             self._answer_http(426, Code.VALUE_INVALID, "this address speaks WebSocket: open it with ws://")
+        elif headers.get("Sec-WebSocket-Version") != "13":
+            self._answer_http(426, Code.VALUE_INVALID, "Sec-WebSocket-Version must be 13")
+        elif not headers.get("Sec-WebSocket-Key") or "upgrade" not in headers.get("Connection", "").lower():
+            text = "a WebSocket handshake needs the headers `Connection: Upgrade` and Sec-WebSocket-Key"
+            self._answer_http(400, Code.VALUE_INVALID, text)
         elif not same_origin(self.request.headers.get("Origin"), self.request.host):
             self._answer_http(403, Code.NOT_ALLOWED, "the page that asks belongs to another origin")
         else:
             await super().get(*args, **kwargs)
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """What Tornado itself refuses: a method other than GET."""
+        if status_code == 405:
+            self.set_header("Allow", "GET")
+            text = f"{self.request.path} takes GET, not {self.request.method}"
+            self._answer_http(405, Code.VALUE_INVALID, text)
+        else:
+            self._answer_http(status_code, Code.UNKNOWN, "the server failed at this request; its log says how")
+
     def _answer_http(self, status: int, code: Code, message: str) -> None:
         self.set_status(status)
         if status == 426:
             self.set_header("Upgrade", "websocket")
+            self.set_header("Sec-WebSocket-Version", "13")
+        self.clear_header("Server")
         self.set_header("Content-Type", "application/json; charset=utf-8")
-        self.finish(self._message(Fault(code, message), "channel", "open"))
+        self.finish(self._message(Fault(code, message), "channel", "open") + b"\n")
 
     def check_origin(self, origin: str) -> bool:
         """Checked in `get` already, with an answer that says so."""

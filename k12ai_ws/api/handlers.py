@@ -62,6 +62,7 @@ class JobsHandler(RestHandler):
     """`GET /k12ai/framework/jobs`: the jobs, newest first, page by page."""
 
     op = "jobs"
+    has_query = True
 
     async def get(self) -> None:
         """`info.jobs` and `info.next`, the cursor of the next page (null at the end)."""
@@ -104,6 +105,7 @@ class EventsHandler(RestHandler):
     """`GET /k12ai/framework/jobs/{job_id}/events`: the job's stored events."""
 
     op = "events"
+    has_query = True
 
     async def get(self, job_id: str) -> None:
         """`info.events` strictly after `after`, and `info.next`, to be given as the next `after` (null at the end)."""
@@ -194,6 +196,7 @@ class NotFoundHandler(RestHandler):
     """Everywhere else."""
 
     op = "not_found"
+    has_query = True
 
     def prepare(self) -> None:
         """404 for every method."""

@@ -6,9 +6,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from k12ai_ws.store.store import StoreError
 from k12ai_ws.wire.bodies import Fault, Info, Json
-from k12ai_ws.wire.codes import Code, Language, http_status
+from k12ai_ws.wire.codes import Code, Language, describe, http_status
+from k12ai_ws.wire.envelope import encode
 from k12ai_ws.wire.filter import EventKey
 from k12ai_ws.wire.requests import FrameworkRequest, Refusal, StatsRequest, refuse, validate
 
@@ -45,7 +48,7 @@ class Operations:
                 fields=[{"loc": "op", "msg": f"must be {task}.start or {task}.stop", "type": "mismatch"}],
             )
         if request.verb == "stop":
-            return Answer(await self._context.jobs.stop(request), 202)
+            return Answer(_answer_to_stop(await self._context.jobs.stop(request), request, language), 202)
         payload = await self._context.jobs.start(
             request, language=language, idempotency_key=idempotency_key, digest=digest
         )
@@ -114,6 +117,15 @@ class Operations:
             body, tag=tag, op=op, language=language, user=user, service_uuid=service_uuid, extra=extra
         )
         return Answer(payload, status)
+
+
+def _answer_to_stop(status: bytes, request: FrameworkRequest, language: Language) -> bytes:
+    """The job's status as the answer to a stop: under the stop's own op and in its language, so no stored event."""
+    message = orjson.loads(status)
+    message.pop("seq", None)
+    message["op"] = request.op
+    message["status"]["descr"] = describe(message["status"]["code"], language)
+    return encode(message)
 
 
 def named_in(data: Mapping[str, Any], field: str) -> str:

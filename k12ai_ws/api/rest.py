@@ -12,7 +12,7 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from k12ai_ws.wire.bodies import Body, Fault
 from k12ai_ws.wire.codes import LANGUAGES, Code, Language
-from k12ai_ws.wire.requests import Refusal, refuse, validate
+from k12ai_ws.wire.requests import Empty, Refusal, refuse, validate
 
 from .context import Answer, Context
 from .operations import Operations
@@ -63,10 +63,11 @@ def same_origin(origin: str | None, host: str | None) -> bool:
 
 @stream_request_body
 class RestHandler(RequestHandler):
-    """One request. Subclasses say their `tag` and `op`, and answer through `reply`."""
+    """One request. Subclasses say their `tag` and `op`, whether their URL has a query, and answer through `reply`."""
 
     tag = "framework"
     op = ""
+    has_query = False
 
     def initialize(self, context: Context, operations: Operations, in_flight: InFlight) -> None:
         """Tornado's own way of handing a handler what it works with."""
@@ -74,6 +75,7 @@ class RestHandler(RequestHandler):
         self.operations = operations
         self._in_flight = in_flight
         self._entered = False
+        self._working = False
         self._body: list[bytes] = []
         self._size = 0
         self.fault_user = ""
@@ -102,6 +104,8 @@ class RestHandler(RequestHandler):
                     "the page that sent this belongs to another origin; call from the server's own origin, or from a "
                     "program that sends no Origin header",
                 )
+            if not self.has_query:
+                self.query(Empty)
             declared = self.request.headers.get("Content-Length", "0")
             self._check_size(int(declared) if declared.isdigit() else 0)
         except Refusal as e:
@@ -109,7 +113,7 @@ class RestHandler(RequestHandler):
 
     def data_received(self, chunk: bytes) -> None:
         """Gathers the body, never more of it than the limit."""
-        if self._finished:
+        if self._finished:  # refused already: what still comes is not looked at
             return
         self._size += len(chunk)
         try:
@@ -134,7 +138,17 @@ class RestHandler(RequestHandler):
         self.reply(self._fault(error))
 
     def on_finish(self) -> None:
-        """Leaves the place of the request to another one."""
+        """The request is answered."""
+        self._leave()
+
+    def on_connection_close(self) -> None:
+        """The client is gone. Where its body had not arrived, nothing will be answered and `on_finish` never comes."""
+        super().on_connection_close()
+        if not self._working:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Leaves the place of the request to another one, once."""
         if self._entered:
             self._entered = False
             self._in_flight.leave()
@@ -173,6 +187,7 @@ class RestHandler(RequestHandler):
 
     async def guarded(self, work: Awaitable[Answer]) -> None:
         """Answers with the outcome of `work`, or with the error that it raised."""
+        self._working = True
         try:
             answer = await work
         except asyncio.CancelledError:

@@ -2,20 +2,29 @@
 
 import logging
 import re
+import reprlib
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from itertools import islice
 from typing import Any
 
 import pluggy
 from pydantic import BaseModel
+
+from k12ai_ws.wire.envelope import encode
 
 from . import hooks
 from .driver import Driver
 
 RESERVED_TASKS = frozenset({"jobs", "services", "events"})
 """Task names that the REST routes need for themselves."""
+
+MAX_DRIVERS = 100
+"""Drivers of one plugin: an endless generator must not keep the server from starting."""
+MAX_TEXT = 2000
+"""Characters kept of what a broken plugin raised."""
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -62,56 +71,78 @@ def discover(points: Iterable[EntryPoint] | None = None) -> Registry:
     """
     if points is None:
         points = entry_points(group=hooks.GROUP)
-    manager = pluggy.PluginManager(hooks.GROUP)
-    manager.add_hookspecs(hooks)
     services: dict[str, Service] = {}
     broken: list[BrokenPlugin] = []
     for point in sorted(points, key=lambda p: (p.name, p.value)):
-        distribution = point.dist.name if point.dist else ""
-        version = point.dist.version if point.dist else ""
+        distribution, version = _origin(point)
 
         def refuse(error: str, plugin: str = point.name, distribution: str = distribution) -> None:
             broken.append(BrokenPlugin(plugin, distribution, error))
             log.error("driver plugin %s (%s) is disabled: %s", plugin, distribution or "no distribution", error)
 
         try:
-            drivers = _load(manager, point)
-        except (Exception, SystemExit) as e:  # noqa: BLE001 - a plugin's import may raise anything at all
+            drivers = _load(point)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as e:  # noqa: BLE001 - a plugin's import may raise anything at all, SystemExit too
             refuse(_explain(e))
             continue
         for driver in drivers:
             try:
                 schemas = examine(driver)
-            except Exception as e:  # noqa: BLE001 - a driver's own properties and schemas may raise anything
+                name = driver.service_name
+            except KeyboardInterrupt:
+                raise
+            except BaseException as e:  # noqa: BLE001 - a driver's own properties and schemas may raise anything
                 refuse(_explain(e))
                 continue
-            if (holder := services.get(driver.service_name)) is not None:
+            if (holder := services.get(name)) is not None:
                 refuse(
-                    f"service_name {driver.service_name!r} is already taken by plugin {holder.plugin!r} "
+                    f"service_name {name!r} is already taken by plugin {holder.plugin!r} "
                     f"({holder.distribution}); give this driver another service_name"
                 )
                 continue
-            services[driver.service_name] = Service(driver, point.name, distribution, version, schemas)
+            services[name] = Service(driver, point.name, distribution, version, schemas)
     return Registry(services, tuple(broken))
 
 
-def _load(manager: pluggy.PluginManager, point: EntryPoint) -> list[Driver]:
+def _origin(point: EntryPoint) -> tuple[str, str]:
+    """The name and version of the distribution; empty where its metadata is missing or broken."""
+    try:
+        return (point.dist.name or "", point.dist.version or "") if point.dist else ("", "")
+    except Exception as e:  # noqa: BLE001 - the reader of broken metadata promises no exception types
+        log.warning("the distribution of driver plugin %s has broken metadata: %r", point.name, e)
+        return "", ""
+
+
+def _load(point: EntryPoint) -> list[Driver]:
+    """The plugin's drivers. Each plugin gets a manager of its own, so that none can meddle with another's."""
     plugin = point.load()
+    manager = pluggy.PluginManager(hooks.GROUP)
+    manager.add_hookspecs(hooks)
     manager.register(plugin, name=point.name)
-    others = [p for p in manager.get_plugins() if p is not plugin]
-    found = manager.subset_hook_caller("k12ai_drivers", remove_plugins=others)()
-    if not found:
+    hook = manager.hook.k12ai_drivers
+    if not hook.get_hookimpls():
         raise InvalidDriver("it has no function `k12ai_drivers` marked with `k12ai_ws.drivers.hookimpl`")
-    return [driver for drivers in found for driver in drivers]
+    found = hook()
+    drivers = found[0] if found else None
+    if not isinstance(drivers, Iterable) or isinstance(drivers, str | bytes | Mapping):
+        raise InvalidDriver(f"k12ai_drivers must return a list of Driver objects, not {_shown(drivers)}")
+    taken = list(islice(drivers, MAX_DRIVERS + 1))
+    if len(taken) > MAX_DRIVERS:
+        raise InvalidDriver(f"k12ai_drivers gave more than {MAX_DRIVERS} drivers")
+    return taken
 
 
 def examine(driver: object) -> dict[str, dict[str, Any]]:
     """Checks a driver against the contract; returns the JSON Schema of each task. Raises InvalidDriver."""
     if not isinstance(driver, Driver):
-        raise InvalidDriver(f"k12ai_drivers gave {driver!r}, which is no instance of k12ai_ws.drivers.Driver")
+        raise InvalidDriver(f"k12ai_drivers gave {_shown(driver)}, which is no instance of k12ai_ws.drivers.Driver")
     name = getattr(driver, "service_name", None)
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise InvalidDriver(f"service_name {name!r} must match {NAME.pattern}")
+        raise InvalidDriver(f"service_name {_shown(name)} must match {NAME.pattern}")
+    if not isinstance(getattr(driver, "description", None), str):
+        raise InvalidDriver(f"{name}: description must be a text")
     tasks = getattr(driver, "tasks", None)
     if not isinstance(tasks, Mapping) or not tasks:
         raise InvalidDriver(f"{name}: tasks must be a mapping of task name -> pydantic model, with one task or more")
@@ -119,17 +150,28 @@ def examine(driver: object) -> dict[str, dict[str, Any]]:
     for task, model in tasks.items():
         if not isinstance(task, str) or not NAME.fullmatch(task) or task in RESERVED_TASKS:
             raise InvalidDriver(
-                f"{name}: task name {task!r} must match {NAME.pattern} and not be one of {sorted(RESERVED_TASKS)}"
+                f"{name}: task name {_shown(task)} must match {NAME.pattern} and not be one of {sorted(RESERVED_TASKS)}"
             )
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            raise InvalidDriver(f"{name}: tasks[{task!r}] must be a pydantic model class, not {model!r}")
+            raise InvalidDriver(f"{name}: tasks[{task!r}] must be a pydantic model class, not {_shown(model)}")
         schemas[task] = model.model_json_schema()
+        try:
+            encode(schemas[task])
+        except TypeError as e:  # it would break the list of all services
+            raise InvalidDriver(f"{name}: the JSON Schema of {model.__name__} is not JSON: {e}") from e
     return schemas
 
 
+def _shown(value: object) -> str:
+    """`repr`, bounded, and without the faults of a foreign `__repr__`."""
+    return reprlib.repr(value)
+
+
 def _explain(error: BaseException) -> str:
-    """The exception in one line, with the plugin's own place in it where the traceback shows one."""
-    text = "".join(traceback.format_exception_only(error)).strip()
+    """The exception in one bounded line, with the plugin's own place in it where the traceback shows one."""
+    text = " ".join("".join(traceback.format_exception_only(error)).split())
+    if len(text) > MAX_TEXT:
+        text = f"{text[:MAX_TEXT]}... ({len(text)} characters)"
     frames = traceback.extract_tb(error.__traceback__)
     if not isinstance(error, InvalidDriver) and frames:
         text += f" (at {frames[-1].filename}:{frames[-1].lineno})"

@@ -1,13 +1,16 @@
 """One connection's subscriptions: each a cursor over the store, live while the reader keeps up.
 
-A subscription is either live (it gets each event as it is committed) or catching up (the pump reads it forward from
-the store). The change to live happens with no `await` between looking at the head and setting the flag, so no event
-can fall between. A reader that does not keep up is put back to catching up: it costs no memory and loses nothing.
+The whole feed is either live (each event goes out as it is committed) or catching up (the pump reads it forward from
+the store, the subscription that is farthest behind first, those at the same place together). So what goes out is in
+order of seq for every subscription, also where several match, and a new one that starts in the past holds up the
+others until it has caught up. The change to live happens with no `await` between looking at the head and setting the
+flag, so no event can fall between. A reader that does not keep up is put back to catching up: it costs no memory and
+loses nothing.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +18,9 @@ from k12ai_ws.store.store import Store, StoredEvent, StoreError
 from k12ai_ws.wire.filter import EventFilter, EventKey
 
 RETRY_S = 1.0
+PAGE_EVENTS = 500
+PAGE_BYTES = 1 << 20
+"""What one round of the pump holds at most, and beside it one page of the store."""
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +43,14 @@ class Sink(Protocol):
 
 @dataclass(slots=True)
 class Subscription:
-    """A filter and how far it was served: everything in (start, cursor] that matches was delivered."""
+    """A filter and how far it was served: everything in (start, cursor] that matches was delivered.
+
+    While the feed is live, the cursor is where it was when that began: everything up to the head was delivered.
+    """
 
     wanted: EventFilter
     start: int
     cursor: int
-    live: bool = False
     last_sent: float = field(default=0.0)
 
 
@@ -63,6 +71,8 @@ class Feed:
         self._frame = frame
         self._now = now
         self._subscriptions: dict[str, Subscription] = {}
+        self._live = True
+        self._full = False  # the sink took the last frame, and wants no more for now
         self._wake = asyncio.Event()
         self._pump = asyncio.get_running_loop().create_task(self._run())
 
@@ -74,9 +84,9 @@ class Feed:
 
     def add(self, name: str, wanted: EventFilter, after: int) -> None:
         """Serves everything that matches `wanted`, strictly after the seq `after`."""
-        live = after >= self._head()
-        self._subscriptions[name] = Subscription(wanted, after, after, live, self._now())
-        self._wake.set()
+        if after < self._head():
+            self._fall_behind(self._head())
+        self._subscriptions[name] = Subscription(wanted, after, after, self._now())
 
     def remove(self, name: str) -> bool:
         """Ends a subscription; whether there was one."""
@@ -88,82 +98,112 @@ class Feed:
         self._subscriptions.clear()
 
     def publish(self, events: Sequence[StoredEvent], frames: Callable[[StoredEvent], bytes]) -> None:
-        """Offers newly committed events, in order of seq, to the live subscriptions."""
-        live = [s for s in self._subscriptions.values() if s.live]
-        for event in events if live else ():
-            matching = [s for s in live if event.seq > s.cursor and s.wanted.matches(event.key)]
-            if not matching or self._delivered(event, matching[0]):
-                continue
-            for subscription in matching:
-                subscription.last_sent = self._now()
-            if not self._sink.send(frames(event)):
-                self._fall_behind(live, event.seq)
+        """Offers newly committed events, in order of seq; called before the head moves to the last of them."""
+        for event in events if self._live else ():
+            if self._asks(self._subscriptions.values(), event) and not self._send(frames(event)):
+                self._fall_behind(event.seq)
                 return
 
     def push(self, key: EventKey, frame: bytes) -> None:
         """Sends an unstored message to the connection if it asked for this user's messages of this tag by name.
 
-        Where the reader is behind, the message is not sent: it is a passing one.
+        Where the reader does not keep up, the message is not sent: it is a passing one.
         """
-        for s in self._subscriptions.values():
-            named = s.wanted.tags is not None and s.wanted.user == key.user
-            if s.live and named and s.wanted.matches(key):
-                self._sink.send(frame)
-                return
+        wanted = (s.wanted for s in self._subscriptions.values())
+        if not self._full and any(w.tags is not None and w.user == key.user and w.matches(key) for w in wanted):
+            self._send(frame)
 
     def silent_since(self, moment: float) -> Sequence[str]:
         """The live subscriptions that got nothing since `moment`; they are counted as served now."""
-        names = [n for n, s in self._subscriptions.items() if s.live and s.last_sent <= moment]
+        names = [n for n, s in self._subscriptions.items() if self._live and s.last_sent <= moment]
         for name in names:
             self._subscriptions[name].last_sent = self._now()
         return names
 
-    def _fall_behind(self, live: Sequence[Subscription], seq: int) -> None:
-        for subscription in live:
-            subscription.live = False
-            subscription.cursor = max(subscription.cursor, seq)
-        self._wake.set()
+    def _send(self, frame: bytes) -> bool:
+        self._full = not self._sink.send(frame)
+        if self._full:
+            self._wake.set()
+        return not self._full
 
-    def _delivered(self, event: StoredEvent, asking: Subscription) -> bool:
-        """Whether another subscription of this connection has delivered the event already."""
-        return any(
-            s is not asking
-            and s.start < event.seq <= (self._head() if s.live else s.cursor)
-            and s.wanted.matches(event.key)
-            for s in self._subscriptions.values()
-        )
+    def _asks(self, group: Iterable[Subscription], event: StoredEvent) -> bool:
+        """Whether the event is due to one of the group, and none of the connection's has delivered it already."""
+        due = [s for s in group if event.seq > s.cursor and s.wanted.matches(event.key)]
+        if not due or any(s.start < event.seq <= s.cursor and s.wanted.matches(event.key) for s in self._all()):
+            return False
+        for subscription in due:
+            subscription.last_sent = self._now()
+        return True
+
+    def _all(self) -> Iterable[Subscription]:
+        return self._subscriptions.values()
+
+    def _fall_behind(self, seq: int) -> None:
+        """From here on the pump serves; everything up to `seq` was, where the feed was live."""
+        if self._live:
+            self._live = False
+            for subscription in self._all():
+                subscription.cursor = max(subscription.cursor, seq)
+        self._wake.set()
 
     async def _run(self) -> None:
         try:
-            await self._catch_up()
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._sink.drained()
+                self._full = False
+                while not self._live:
+                    await self._advance()
         except Exception:
             log.exception("a connection's feed broke; the connection is closed")
             self._sink.fail()
 
-    async def _catch_up(self) -> None:
-        while True:
-            behind = [(n, s) for n, s in self._subscriptions.items() if not s.live]
-            if not behind:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            for name, subscription in behind:
-                await self._sink.drained()
-                try:
-                    page = await self._store.replay(subscription.wanted, subscription.cursor)
-                except StoreError as e:
-                    log.error("replay failed: %s; trying again in %g s", e, RETRY_S)
-                    await asyncio.sleep(RETRY_S)
-                    continue
-                if self._subscriptions.get(name) is subscription:
-                    self._serve(subscription, page.events, page.scanned)
-
-    def _serve(self, subscription: Subscription, events: Sequence[StoredEvent], scanned: int) -> None:
+    async def _advance(self) -> None:
+        """Serves those who are farthest behind, up to the next one's place, one page at most."""
+        low = min((s.cursor for s in self._all()), default=self._head())
+        group = [s for s in self._all() if s.cursor == low]
+        try:
+            events, scanned = await self._read({s.wanted for s in group}, low)
+        except StoreError as e:
+            log.error("replay failed: %s; trying again in %g s", e, RETRY_S)
+            await asyncio.sleep(RETRY_S)
+            return
+        # Subscriptions may have come and gone meanwhile: a new one at the same place was not read for.
+        current = set(map(id, self._all()))
+        group = [s for s in group if id(s) in current]
+        scanned = min(scanned, min((s.cursor for s in self._all() if s.cursor > low), default=scanned))
         for event in events:
-            seen = self._delivered(event, subscription)
-            subscription.cursor = event.seq
-            subscription.last_sent = self._now()
-            if not seen and not self._sink.send(self._frame(event.payload)):
+            if event.seq > scanned:
+                break
+            asked = self._asks(group, event)
+            sent = not asked or self._send(self._frame(event.payload))
+            for subscription in group:
+                subscription.cursor = event.seq
+            if not sent:
+                await self._sink.drained()
+                self._full = False
                 return
-        subscription.cursor = max(subscription.cursor, scanned)
-        subscription.live = subscription.cursor >= self._head()
+        for subscription in group:
+            subscription.cursor = max(subscription.cursor, scanned)
+        self._live = all(s.cursor >= self._head() for s in self._all())
+
+    async def _read(self, filters: Iterable[EventFilter], after: int) -> tuple[Sequence[StoredEvent], int]:
+        """One page of what any of the filters lets through, in order of seq, and the seq up to which it is whole."""
+        merged: dict[int, StoredEvent] = {}
+        scanned: int | None = None
+        for wanted in filters:
+            page = await self._store.replay(wanted, after, limit=PAGE_EVENTS)
+            scanned = page.scanned if scanned is None else min(scanned, page.scanned)
+            merged |= {e.seq: e for e in page.events}
+            size, kept = 0, {}
+            for seq in sorted(merged):
+                if seq > scanned:
+                    break
+                if size >= PAGE_BYTES or len(kept) >= PAGE_EVENTS:
+                    scanned = seq - 1
+                    break
+                kept[seq] = merged[seq]
+                size += len(merged[seq].payload)
+            merged = kept
+        return list(merged.values()), after if scanned is None else scanned

@@ -9,9 +9,9 @@ SPECIAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 """Any control character but tab and newline: without one, text needs no cleaning."""
 
 INCOMPLETE = re.compile(
-    r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|[\]PX^_][^\x07\x1b\n]{0,4096}\x1b?|[ -/]{0,4})?\Z|\r+\Z|\x08{1,8192}\Z"
+    r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|[\]PX^_][^\x07\x1b\n]{0,4096}\x1b?|[ -/]{0,4})?\Z|\r+\Z"
 )
-"""What the next bytes may still change: a sequence that is not over, and carriage returns and backspaces at the end."""
+"""What the next bytes may still change: a sequence that is not over, and carriage returns at the end."""
 
 _DROPPED = {code: None for code in (*range(7), 11, 12, *range(14, 27), *range(28, 32), 127)}
 _UP = re.compile(r"\x1b\[\d{0,3}[AF]")
@@ -23,12 +23,16 @@ _SEQUENCE = re.compile(
 )
 
 
+def without_stray(text: str) -> str:
+    """The text without the control characters that mean nothing in a log (NUL and its like)."""
+    return text.translate(_DROPPED)
+
+
 def plain(text: str) -> str:
-    """The text with colours, titles and stray control characters gone.
+    """The text with colours and titles gone, of which the stray characters are gone already.
 
     `\\n`, `\\t`, `\\r` and `\\b` stay; a cursor movement to an earlier line becomes `UP`.
     """
-    text = text.translate(_DROPPED)
     if "\x1b" in text or "\x07" in text:
         text = _UP.sub(UP, text)
         text = _COLUMN.sub("\r", text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from k12ai_ws.wire.bodies import Json
 
-from .ansi import INCOMPLETE, SPECIAL, UP, plain
+from .ansi import INCOMPLETE, SPECIAL, UP, plain, without_stray
 from .limits import Limits
 
 _REDRAW = re.compile(r"(\r+|\x08+|\x0b)")
@@ -36,6 +36,7 @@ class LineSplitter:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = ""  # an incomplete sequence at the end
         self._segment = ""  # the line as drawn since its last redraw
+        self._back = 0  # how many characters backspaces went back; what is drawn next replaces them
         self._cut = 0  # bytes cut from the segment
         self._kept = ""  # the last state drawn over that showed anything
         self._kept_cut = 0
@@ -58,6 +59,7 @@ class LineSplitter:
             text = self._held + text
             self._held = ""
         if SPECIAL.search(text):
+            text = without_stray(text)
             if not final and (match := INCOMPLETE.search(text, max(0, len(text) - 8192))):
                 self._held = text[match.start() :]
                 text = text[: match.start()]
@@ -94,23 +96,31 @@ class LineSplitter:
         self._segment += text
 
     def _draw(self, piece: str, split: Split) -> None:
-        if "\r" not in piece and "\x08" not in piece and UP not in piece:
+        if not self._back and "\r" not in piece and "\x08" not in piece and UP not in piece:
             self._append(piece)
             return
         for part in _REDRAW.split(piece):
             if not part:
                 continue
-            if part[0] == "\x08" and len(part) < len(self._segment):
-                self._segment = self._segment[: -len(part)]
-            elif part[0] in "\r\x08\x0b":
-                if self._segment and not self._segment.isspace():
-                    split.passing.append((len(split.lines), self._segment))
-                    self._kept, self._kept_cut = self._segment, self._cut
-                self._segment, self._cut = "", 0
+            if part[0] == "\x08":
+                self._back += len(part)
+            elif part[0] in "\r\x0b":
+                self._drawn_over(split)
                 if part == UP:
                     self._kept, self._kept_cut, self._reopened = "", 0, True
-            else:
+            elif self._back >= len(self._segment):
+                self._drawn_over(split)
                 self._append(part)
+            else:
+                if self._back:
+                    self._segment, self._back = self._segment[: -self._back], 0
+                self._append(part)
+
+    def _drawn_over(self, split: Split) -> None:
+        if self._segment and not self._segment.isspace():
+            split.passing.append((len(split.lines), self._segment))
+            self._kept, self._kept_cut = self._segment, self._cut
+        self._segment, self._cut, self._back = "", 0, 0
 
     def _finish(self, split: Split) -> None:
         line, cut = self._segment, self._cut
@@ -119,7 +129,8 @@ class LineSplitter:
         if not self._reopened or (line and not line.isspace()):
             split.lines.append(line)
             split.truncated += cut
-        self._segment, self._cut, self._kept, self._kept_cut, self._reopened = "", 0, "", 0, False
+        self._segment, self._cut, self._back = "", 0, 0
+        self._kept, self._kept_cut, self._reopened = "", 0, False
 
     def dump(self) -> Json:
         """The state, as JSON."""
@@ -129,6 +140,7 @@ class LineSplitter:
             self._held,
             self._segment,
             self._cut,
+            self._back,
             self._kept,
             self._kept_cut,
             self._reopened,
@@ -136,5 +148,6 @@ class LineSplitter:
 
     def load(self, state: Json) -> None:
         """Goes on from a dumped state."""
-        pending, self._held, self._segment, self._cut, self._kept, self._kept_cut, self._reopened = state
+        pending, self._held, self._segment, self._cut, self._back, *kept = state
+        self._kept, self._kept_cut, self._reopened = kept
         self._decoder.setstate((base64.b64decode(pending), 0))

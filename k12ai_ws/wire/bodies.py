@@ -73,7 +73,6 @@ class Fault:
     """Something went wrong: an answer to a bad request, or an error that a job's log or end shows.
 
     `detail` holds the contract's error detail (`exc_type`, `exc_text`, `traceback`, `chain`, ... or `fields`).
-    `descr` overrides the table's text where a driver's own code has one.
     """
 
     type: ClassVar[str] = "error"

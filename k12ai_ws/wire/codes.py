@@ -148,5 +148,12 @@ def describe(code: int, language: Language = "en") -> str:
 
 
 def http_status(code: int) -> int:
-    """The HTTP status of a REST answer whose error carries `code` (500 for one not in the table)."""
-    return MEANINGS[Code(code)].http if code in Code._value2member_map_ else 500
+    """The HTTP status of a REST answer whose error carries `code` (500 for one not in the table).
+
+    Codes of a job's end (file not found, out of memory, ...) stand in events and have no status of an error. Where a
+    driver refuses a request with one of them, the request cannot be met as it is: 400, never a success.
+    """
+    if code not in Code._value2member_map_:
+        return 500
+    status = MEANINGS[Code(code)].http
+    return status if status >= 400 else 400

@@ -14,6 +14,8 @@ from .codes import Language
 
 VERSION = "0.1.0"
 """The version of the message format (the field `version`)."""
+MAX_FLOAT_BITS = 1024
+"""An integer of so many bits is beyond the largest float."""
 
 
 def rfc3339(at_ms: int) -> str:
@@ -53,9 +55,28 @@ def envelope(
     return message
 
 
-def encode(message: Mapping[str, Json]) -> bytes:
-    """The message as UTF-8 JSON. Raises TypeError for what JSON cannot carry."""
-    return orjson.dumps(message)
+def encode(message: Json) -> bytes:
+    """The message as UTF-8 JSON. Raises TypeError for what JSON cannot carry.
+
+    Text that Python could not decode (lone surrogates, as in the names of odd files) gets U+FFFD in their place, and an
+    integer of more than 64 bits becomes a float: an event about strange data must not fail for being strange.
+    """
+    try:
+        return orjson.dumps(message)
+    except TypeError:
+        return orjson.dumps(_plain(message))
+
+
+def _plain(value: Json) -> Json:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, int) and not -(1 << 63) <= value < (1 << 64):
+        return float(value) if value.bit_length() < MAX_FLOAT_BITS else None
+    if isinstance(value, Mapping):
+        return {_plain(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value
 
 
 def with_seq(encoded: bytes, seq: int) -> bytes:

@@ -20,6 +20,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 MAX_SEQ = (1 << 63) - 1
+MAX_FIELDS, MAX_LOC, MAX_MSG = 100, 200, 1000
+"""Bounds of an error's `detail.fields`: how many, and the characters of each path and message."""
 Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]
 
 
@@ -88,8 +90,6 @@ class StatsQuery(Request):
 class StatsRequest(Request):
     """`POST /k12ai/platform/stats`. `username` and `password` are accepted and not used yet."""
 
-    model_config = ConfigDict(populate_by_name=True)
-
     username: Annotated[str, StringConstraints(max_length=64)] | None = None
     password: Annotated[str, StringConstraints(max_length=1024)] | None = None
     asynchronous: bool = Field(default=False, alias="async")
@@ -99,7 +99,7 @@ class StatsRequest(Request):
 class ChannelStatsRequest(StatsRequest):
     """`stats` over the channel; `every` (seconds) streams them until the id is unsubscribed."""
 
-    every: Annotated[float, Field(ge=0.2, le=3600, strict=False)] | None = None
+    every: Annotated[float, Field(ge=0.2, le=3600)] | None = None
 
 
 class FilterRequest(Request):
@@ -124,6 +124,14 @@ class SubscribeRequest(Request):
     filter: FilterRequest = FilterRequest()
     after: Seq | Literal["start", "now"] = "now"
     epoch: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+    @field_validator("after", mode="before")
+    @classmethod
+    def _seq_or_word(cls, value: object) -> object:
+        # Before the union, whose own errors name its branches (`after.constrained-int`) instead of the field.
+        if value in ("start", "now") or (type(value) is int and 0 <= value <= MAX_SEQ):
+            return value
+        raise ValueError("give a seq (an integer of 0 or more), or 'start', or 'now'")
 
 
 class Empty(Request):
@@ -165,11 +173,23 @@ class EventsQuery(Request):
 
 
 def fields_of(error: ValidationError, root: Sequence[str | int] = ()) -> list[dict[str, Json]]:
-    """pydantic's errors as the contract's `detail.fields`: `[{loc, msg, type}]`, loc as a dotted path."""
-    return [
-        {"loc": ".".join(str(p) for p in (*root, *e["loc"])), "msg": e["msg"], "type": e["type"]}
-        for e in error.errors(include_url=False, include_context=False, include_input=False)[:100]
+    """pydantic's errors as the contract's `detail.fields`: `[{loc, msg, type}]`, loc as a dotted path.
+
+    The client chose the names of unknown fields and how many there are: both are bounded, and what is cut is said.
+    """
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    fields = [
+        {"loc": _cut(".".join(str(p) for p in (*root, *e["loc"])), MAX_LOC), "msg": _cut(e["msg"], MAX_MSG)}
+        | {"type": e["type"]}
+        for e in errors[:MAX_FIELDS]
     ]
+    if len(errors) > MAX_FIELDS:
+        fields.append({"loc": "", "msg": f"{len(errors) - MAX_FIELDS} more errors are not shown", "type": "truncated"})
+    return fields
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
 
 
 def message_of(fields: Sequence[Mapping[str, Json]]) -> str:

@@ -52,6 +52,21 @@ def frames(block: bytes, position: int) -> Iterator[Frame]:
         at = end
 
 
+def _drop_half_line(entries: list[tuple[int, bytes, int]], stream: int) -> int:
+    """Cuts what stands before the stream's first line end, if it has one; how many bytes that was."""
+    if not any(entry[0] == stream and b"\n" in entry[1] for entry in entries):
+        return 0
+    dropped = 0
+    for i, (which, payload, at) in enumerate(entries):
+        if which == stream:
+            end = payload.find(b"\n") + 1
+            entries[i] = (which, payload[end:] if end else b"", at)
+            dropped += end or len(payload)
+            if end:
+                break
+    return dropped
+
+
 class JournalWriter:
     """Appends frames; never loses one to a full disk, and keeps the file within `limit` bytes.
 
@@ -106,13 +121,8 @@ class JournalWriter:
             tail[0] = (stream, payload[excess:], at)
             cut += excess
         if cut:  # half a line must not be read as one, nor be glued to the half from before the cut
-            for wanted in (STDOUT, STDERR):
-                first = next((i for i, entry in enumerate(tail) if entry[0] == wanted), None)
-                if first is not None:
-                    stream, payload, at = tail[first]
-                    half = payload.find(b"\n") + 1
-                    tail[first] = (stream, payload[half:], at)
-                    cut += half
+            for stream in (STDOUT, STDERR):
+                cut += _drop_half_line(tail, stream)
             if self._midline[STDOUT]:
                 self._append(STDOUT, b"\n", ms)
             self._say(f"{cut} bytes of output were cut here (limit {self._limit} bytes); its end follows", ms)

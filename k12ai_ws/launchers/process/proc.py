@@ -71,6 +71,15 @@ def descendants(root: int, processes: Mapping[int, Process]) -> list[Process]:
     return found
 
 
+def oom_kills(path: Path = _PROC / "vmstat") -> int:
+    """How many processes this machine's kernel has killed for want of memory since its boot (0: it does not say)."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in path.read_bytes().splitlines():
+            if line.startswith(b"oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
 def signal_all(pids: Iterable[int], number: int) -> None:
     """Sends a signal to each; one that is gone or not ours is passed over."""
     for pid in pids:

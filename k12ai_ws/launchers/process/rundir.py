@@ -38,14 +38,19 @@ MARKER: Final = "K12AI_RUN"
 """The environment variable by which a run's processes are known when their supervisor is gone."""
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Writes a JSON object so that a reader sees all of it or nothing, also after a crash. Raises OSError."""
+def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
+    """Writes a JSON object so that a reader sees all of it or nothing; where `durable`, also after the machine went
+    down. Raises OSError.
+    """
     fresh = path.with_suffix(".new")
     with fresh.open("w", encoding="ascii") as file:
         json.dump(value, file)
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
     fresh.replace(path)
+    if not durable:
+        return
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

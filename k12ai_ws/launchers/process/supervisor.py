@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from . import child, proc
-from .journal import MAX_PAYLOAD, STDERR, STDOUT, JournalWriter
+from .journal import JournalWriter
+from .output import RETRY_S, Output, now_ms
 from .rundir import BROKEN, CONTROL, EXIT, JOURNAL, MARKER, STATE, write_json
 
 BOOT: Final = "import sys; sys.path.append(sys.argv[1]); from k12ai_ws.launchers.process.supervisor import main; main()"
@@ -33,15 +34,9 @@ LOCK_FD: Final = 3
 ORDERS_FD: Final = 4
 READY: Final = b"ready\n"
 
-_RETRY_S: Final = 0.25
 _LINGER_S: Final = 10.0
 """How long processes that survive SIGKILL (in uninterruptible sleep) and pipes that stay open are waited for."""
-_BUSY_GAP_S: Final = 0.001
-_BUSY_READS: Final = 16
-_BUSY_PAUSE_S: Final = 0.002
-"""After so many reads, each within the gap after the one before, output is let gather for the pause between reads:
-far fewer and larger frames. A job that prints little is read at once, which also keeps its two streams in order."""
-_PIPE_BYTES: Final = 256 * 1024
+_OOM_LOOK_S: Final = 5.0
 
 
 class Orders(NamedTuple):
@@ -56,29 +51,20 @@ class Orders(NamedTuple):
     max_log_bytes: int
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Supervisor:
     """One run, from the start of its command to the record of its end."""
 
     def __init__(self, run: Path, orders: Orders) -> None:
         self._run, self._orders = run, orders
-        self._journal = JournalWriter(run / JOURNAL, orders.max_log_bytes)
-        self._poll = select.poll()
-        self._pipes: dict[int, int] = {}
-        self._reading = False
-        self._busy = 0
-        self._read_at = 0.0
-        self._told_to_end = False
+        self._output = Output(JournalWriter(run / JOURNAL, orders.max_log_bytes))
         self._pid = 0
         self._status: int | None = None
-        self._ended_ms = 0
+        self._started_ms = self._ended_ms = 0
         self._kill_at: float | None = None
         self._limit_at: float | None = None
-        self._stop_delivered = False
-        self._timed_out = False
+        self._killed = self._oom_killed = self._stop_delivered = self._timed_out = self._told_to_end = False
+        self._oom_kills = proc.oom_kills()
+        self._oom_looked_at = time.monotonic()
         self._message: str | None = None
         # Read and write, so that it never reads as closed when a server that wrote to it goes away.
         self._control = os.open(run / CONTROL, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -87,28 +73,23 @@ class Supervisor:
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        self._poll.register(self._control, select.POLLIN)
-        self._poll.register(self._wake, select.POLLIN)
+        self._output.watch(self._control)
+        self._output.watch(self._wake)
 
     def start(self) -> None:
         """Starts the command. Raises child.StartError, OSError."""
-        self._started_ms = _now_ms()
+        self._started_ms = now_ms()
         me = proc.read(os.getpid())
-        state = {"supervisor": os.getpid(), "supervisor_start": me.start if me else 0}
-        write_json(self._run / STATE, state | {"marker": self._orders.marker, "started_ms": self._started_ms})
-        out, out_end = os.pipe2(os.O_CLOEXEC)
-        err, err_end = os.pipe2(os.O_CLOEXEC)
-        self._pipes = {out: STDOUT, err: STDERR}
+        state = {"supervisor": os.getpid(), "supervisor_start": me.start if me else 0, "started_ms": self._started_ms}
+        # Not forced to the disk: if the machine goes down, the run goes with it either way.
+        write_json(self._run / STATE, state | {"marker": self._orders.marker}, durable=False)
+        env = self._orders.env | {MARKER: self._orders.marker}
+        ends = self._output.pipes()
         try:
-            env = self._orders.env | {MARKER: self._orders.marker}
-            self._pid = child.start(self._orders.argv, env, self._orders.cwd, out_end, err_end)
+            self._pid = child.start(self._orders.argv, env, self._orders.cwd, *ends)
         finally:
-            os.close(out_end)
-            os.close(err_end)
-        for fd in self._pipes:
-            os.set_blocking(fd, False)
-            with contextlib.suppress(OSError):  # a user may have only so much; smaller pipes do as well
-                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            for end in ends:
+                os.close(end)
         if self._orders.time_limit_s is not None:
             self._limit_at = time.monotonic() + self._orders.time_limit_s
 
@@ -118,18 +99,16 @@ class Supervisor:
             self._step(self._patience())
             self._reap()
             self._keep_time()
-        self._kill_rest()
+        self.kill_rest()
         until = time.monotonic() + _LINGER_S
-        while self._pipes:
+        while self._output.open:
             self._step(0.1)
-            if self._journal.blocked:
+            if self._output.blocked:
                 until = time.monotonic() + _LINGER_S
             elif time.monotonic() > until:
                 self._note("a process outside the run held its output open: what it printed later is not in the log")
                 break
-        self._settle()
-        self._journal.finish(_now_ms())
-        self._settle()
+        self._output.finish()
 
     def record(self, failure: child.StartError | None = None) -> None:
         """Writes how it ended; waits for the disk as long as it takes."""
@@ -137,82 +116,53 @@ class Supervisor:
         end: dict[str, Any] = {
             "exit_code": os.WEXITSTATUS(status) if status is not None and os.WIFEXITED(status) else None,
             "signal": os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None,
+            "oom_killed": self._oom_killed,
             "timed_out": self._timed_out,
             "stop_delivered": self._stop_delivered,
             "command_not_found": False,
             "started_ms": self._started_ms,
-            "ended_ms": self._ended_ms or _now_ms(),
+            "ended_ms": self._ended_ms or now_ms(),
             "message": self._message,
         }
         if failure:
             end |= {"exit_code": failure.exit_code, "message": failure.message}
             end["command_not_found"] = failure.command_not_found
-        with contextlib.suppress(OSError):  # all of it is written; that the disk itself has it, only the disk can do
-            self._journal.sync()
         while True:
             try:
                 write_json(self._run / EXIT, end)
             except FileNotFoundError:  # someone removed the run's directory: there is nobody left to tell
                 return
             except OSError:
-                time.sleep(_RETRY_S)
+                time.sleep(RETRY_S)
             else:
                 return
 
-    def kill_all(self) -> None:
-        """Ends every process of the run, now."""
-        self._kill_rest()
+    def kill_rest(self) -> None:
+        """Ends every process of the run, now: what a command leaves behind ends too, as it would in a container."""
+        until = time.monotonic() + _LINGER_S
+        while self._reap():
+            left = self._tree()
+            proc.signal_all(left, signal.SIGKILL)
+            if time.monotonic() > until:
+                self._note(f"{len(left)} processes of the run could not be killed")
+                return
+            if select.select([self._wake], [], [], 0.02)[0]:
+                self._drain(self._wake)
 
     def _patience(self) -> float | None:
         """Seconds until something is to be done even if nothing happens; None: nothing is."""
         now = time.monotonic()
         if self._kill_at is not None:
-            return max(0.0, self._kill_at - now) if self._kill_at > now else 0.05
+            return self._kill_at - now if self._kill_at > now else 0.05
         return max(0.0, self._limit_at - now) if self._limit_at is not None else None
 
-    def _step(self, patience: float | None) -> None:
-        """Waits for output, an end or an order, at most `patience` seconds, and takes it in."""
-        if self._journal.blocked and not self._journal.flush():
-            patience = _RETRY_S if patience is None else min(patience, _RETRY_S)
-        self._listen(not self._journal.blocked)
-        ready: list[tuple[int, int]] = []
-        if self._busy >= _BUSY_READS:
-            time.sleep(_BUSY_PAUSE_S)
-            ready = self._poll.poll(0)
-            self._busy = _BUSY_READS if ready else 0
-        ready = ready or self._poll.poll(None if patience is None else patience * 1000)
-        for fd, _ in ready:
-            if fd == self._wake:
-                self._drain(fd)
-            elif fd == self._control:
+    def _step(self, patience_s: float | None) -> None:
+        """Waits for output, an end or an order, at most `patience_s` seconds, and takes it in."""
+        for fd in self._output.wait(patience_s):
+            if fd == self._control:
                 self._obey()
-            elif fd in self._pipes and not self._journal.blocked:
-                self._take(fd)
-
-    def _listen(self, wanted: bool) -> None:
-        """Turns reading the job's output on or off: off while the disk is full, so that the job waits."""
-        if wanted != self._reading:
-            for fd in self._pipes:
-                if wanted:
-                    self._poll.register(fd, select.POLLIN)
-                else:
-                    self._poll.unregister(fd)
-            self._reading = wanted
-
-    def _take(self, fd: int) -> None:
-        try:
-            payload = os.read(fd, MAX_PAYLOAD)
-        except BlockingIOError:
-            return
-        now = time.monotonic()
-        self._busy = self._busy + 1 if self._busy >= _BUSY_READS or now - self._read_at < _BUSY_GAP_S else 0
-        self._read_at = now
-        if payload:
-            self._journal.write(self._pipes[fd], payload, _now_ms())
-        else:
-            self._poll.unregister(fd)
-            del self._pipes[fd]
-            os.close(fd)
+            else:
+                self._drain(fd)
 
     def _obey(self) -> None:
         *lines, self._asked = (self._asked + self._drain(self._control)).split(b"\n")
@@ -236,18 +186,23 @@ class Supervisor:
         proc.signal_all(self._tree(), signal.SIGTERM)
 
     def _keep_time(self) -> None:
-        if self._told_to_end and self._status is None:  # the machine goes down, or a person's `kill`
+        if self._status is not None:
+            return
+        if self._told_to_end:  # the machine goes down, or a person's `kill`
             self._told_to_end = False
             self._note("the run's supervisor was asked to end (SIGTERM)")
             self._end(self._orders.grace_s)
         now = time.monotonic()
-        if self._limit_at is not None and now >= self._limit_at and self._status is None:
+        if self._limit_at is not None and now >= self._limit_at:
             self._limit_at = None
             if self._kill_at is None:
                 self._timed_out = True
                 self._end(self._orders.grace_s)
         if self._kill_at is not None and now >= self._kill_at:
+            self._killed = True
             proc.signal_all(self._tree(), signal.SIGKILL)
+        if now - self._oom_looked_at >= _OOM_LOOK_S:
+            self._oom_kills, self._oom_looked_at = proc.oom_kills(), now
 
     def _tree(self) -> list[int]:
         return [process.pid for process in proc.descendants(os.getpid(), proc.every())]
@@ -262,26 +217,10 @@ class Supervisor:
             if pid == 0:
                 return True
             if pid == self._pid and self._status is None:
-                self._status, self._ended_ms = status, _now_ms()
-
-    def _kill_rest(self) -> None:
-        """The command has ended: whatever it left behind ends too, as it would in a container."""
-        until = time.monotonic() + _LINGER_S
-        while self._reap():
-            left = self._tree()
-            proc.signal_all(left, signal.SIGKILL)
-            if time.monotonic() > until:
-                self._note(f"{len(left)} processes of the run could not be killed")
-                return
-            self._poll_wake(0.02)
-
-    def _poll_wake(self, seconds: float) -> None:
-        if select.select([self._wake], [], [], seconds)[0]:
-            self._drain(self._wake)
-
-    def _settle(self) -> None:
-        while not self._journal.flush():
-            time.sleep(_RETRY_S)
+                self._status, self._ended_ms = status, now_ms()
+                # SIGKILL alone proves nothing; with the kernel having killed for memory in these last seconds, it does.
+                killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and not self._killed
+                self._oom_killed = killed and proc.oom_kills() > self._oom_kills
 
     def _note(self, text: str) -> None:
         self._message = f"{self._message}; {text}" if self._message else text
@@ -302,11 +241,6 @@ def _close_strangers() -> None:
                 os.close(int(name))
 
 
-def _read_orders() -> Orders:
-    with os.fdopen(ORDERS_FD, "rb") as file:
-        return Orders(**json.loads(file.read()))
-
-
 def _prepare(run: Path) -> Supervisor:
     _close_strangers()
     os.chdir("/")
@@ -314,8 +248,12 @@ def _prepare(run: Path) -> Supervisor:
     os.umask(0o077)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_IGN)
-    orders = _read_orders()
-    fcntl.flock(LOCK_FD, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ours already, or this run belongs to another
+    with os.fdopen(ORDERS_FD, "rb") as file:
+        orders = Orders(**json.loads(file.read()))
+    try:
+        fcntl.flock(LOCK_FD, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ours already
+    except BlockingIOError:
+        raise FileExistsError(f"{run} belongs to another supervisor, which holds its lock") from None
     if (run / STATE).exists() or (run / EXIT).exists():
         raise FileExistsError(f"{run} has been run, or given up, before")
     child.become_subreaper()
@@ -351,7 +289,7 @@ def main() -> None:
             supervisor.supervise()
         supervisor.record(failure)
     except BaseException:
-        supervisor.kill_all()
+        supervisor.kill_rest()
         with contextlib.suppress(OSError):
             (run / BROKEN).write_text(traceback.format_exc(), encoding="utf-8")
         raise

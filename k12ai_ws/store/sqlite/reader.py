@@ -17,7 +17,7 @@ PAGE_BYTES = 1 << 20
 def read_events(connection: sqlite3.Connection, wanted: EventFilter, after: int, limit: int) -> EventPage:
     """See Store.replay."""
     if wanted.tags is not None and "framework" not in wanted.tags:
-        return EventPage((), _head(connection))  # all that is stored belongs to the framework
+        return EventPage((), max(_head(connection), after))  # all that is stored belongs to the framework
     where, values = ["e.seq > ?"], [after]  # type: tuple[list[str], list[object]]
     if wanted.types is None:
         where.append(f"e.type NOT IN ({_marks(ON_REQUEST)})")

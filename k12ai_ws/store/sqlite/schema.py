@@ -44,6 +44,9 @@ def open_writer(path: Path, synchronous: Literal["full", "normal"], new_epoch: C
     """The writing connection, its tables made where the file is new. Raises StoreError."""
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as e:
+        raise StoreError(f"the store {path} cannot be opened: {e}") from e
+    try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -57,16 +60,27 @@ def open_writer(path: Path, synchronous: Literal["full", "normal"], new_epoch: C
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
         elif version != SCHEMA_VERSION:
-            connection.close()
             raise StoreError(
                 f"{path} has schema version {version}, and this server knows version {SCHEMA_VERSION}: "
                 "run the server that wrote it, or point data_dir elsewhere"
             )
+        if read_epoch(connection) is None:
+            raise StoreError(f"{path} has no epoch: it is no store of this server; move it away, and a new one is made")
     except sqlite3.Error as e:
+        connection.close()
         raise StoreError(f"the store {path} cannot be opened: {e}") from e
+    except StoreError:
+        connection.close()
+        raise
     return connection
+
+
+def read_epoch(connection: sqlite3.Connection) -> str | None:
+    """The log's random id."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
+    return row and str(row[0])
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """A read-only connection; used by one thread at a time, closed by any."""
-    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)

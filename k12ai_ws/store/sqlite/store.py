@@ -23,7 +23,7 @@ from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.status import JobStatus
 
 from . import reader
-from .schema import open_reader, open_writer
+from .schema import open_reader, open_writer, read_epoch
 from .writer import Writer
 
 P = ParamSpec("P")
@@ -37,7 +37,7 @@ class SqliteStore(Store):
     """Use `await SqliteStore.open(...)`. Belongs to the event loop it was opened on."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
-        self.epoch = str(connection.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])
+        self.epoch = str(read_epoch(connection))
         self._loop = loop
         self._writer = Writer(connection, loop)
         self._closed = False

@@ -5,18 +5,19 @@ the commit, so at most as many changes are pending as there are callers.
 """
 
 import asyncio
+import logging
 import queue
 import sqlite3
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import orjson
-
 from k12ai_ws.store.store import Change, CommitListener, StoredEvent, StoreError
-from k12ai_ws.wire.envelope import with_seq
+from k12ai_ws.wire.envelope import encode, with_seq
 from k12ai_ws.wire.filter import EventKey
 from k12ai_ws.wire.job import JobRecord
+
+log = logging.getLogger(__name__)
 
 GROUP = 256
 """Changes in one transaction at most: bounds the latency of the first one."""
@@ -96,14 +97,20 @@ class Writer:
             for request in requests:
                 request.stored = self._write(request.change)
             self._connection.execute("COMMIT")
-        except (sqlite3.Error, TypeError, ValueError) as e:  # TypeError, ValueError: what cannot be encoded
+        except Exception as e:  # noqa: BLE001 - SQLite's, or of a value that cannot be encoded: this thread must go on
             self._next_seq = first_seq
             for request in requests:
                 request.stored = []
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            self._roll_back()
             return e
         return None
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as e:  # the transaction stays open, and the next BEGIN fails and comes here again
+            log.error("the event log's transaction cannot be rolled back: %s", e)
 
     def _write(self, change: Change) -> list[StoredEvent]:
         record = change.record
@@ -120,7 +127,7 @@ class Writer:
                 record.status.value,
                 int(not record.status.terminal),
                 record.idempotency_key,
-                orjson.dumps(record.to_json()),
+                encode(record.to_json()),
             ),
         ).fetchone()[0]
         stored = []
@@ -138,7 +145,7 @@ class Writer:
             self._connection.execute(
                 "INSERT INTO positions VALUES (?, ?, ?) ON CONFLICT (job_no)"
                 " DO UPDATE SET log_offset = excluded.log_offset, state = excluded.state",
-                (number, change.position.offset, orjson.dumps(change.position.state)),
+                (number, change.position.offset, encode(change.position.state)),
             )
         return stored
 
@@ -149,7 +156,10 @@ class Writer:
         events = [e for r in requests for e in r.stored]
         if events:
             for listener in self._listeners:
-                listener(events)
+                try:
+                    listener(events)
+                except Exception:  # noqa: BLE001 - those who wait for their commit must hear of it all the same
+                    log.exception("a listener failed at the commit of events up to %d", events[-1].seq)
         for request in requests:
             if request.future.done():
                 continue

@@ -83,8 +83,14 @@ class TrainParams(Strict):
         int, Field(title="Epochs", description="Passes over the training images, in this job", ge=1, le=1000)
     ] = 20
     learning_rate: Annotated[
-        float, Field(title="Learning rate", description="Step size of the Adam optimiser", gt=0, le=1)
-    ] = 0.002
+        float,
+        Field(
+            title="Learning rate",
+            description="Step size of the AdamW optimiser at first; it falls to nearly 0 over the job's epochs",
+            gt=0,
+            le=1,
+        ),
+    ] = 0.005
     batch_size: BatchSize = 32
     weight_decay: Annotated[
         float,

@@ -1,10 +1,11 @@
 """How runs of the process launcher end, and that nothing of them stays."""
 
 import asyncio
+import fcntl
 import os
 import signal
-from pathlib import Path
 
+import psutil
 import pytest
 
 from k12ai_ws.launchers.launcher import LaunchError
@@ -18,7 +19,8 @@ for detached in (False, True):
     for stubborn in ("", ignore):
         subprocess.Popen([sys.executable, "-c", stubborn + say + sleep], start_new_session=detached)
 # An orphan: its parent ends at once, and it has a session of its own.
-double = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {ignore + say + sleep!r}], start_new_session=True)"
+orphan = ignore + say + sleep
+double = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {orphan!r}], start_new_session=True)"
 subprocess.run([sys.executable, "-c", double])
 while len([n for n in os.listdir() if n.startswith("child-")]) < 5:
     time.sleep(0.005)
@@ -66,13 +68,13 @@ async def test_the_time_limit_is_the_runs_own(jobs):
 
 
 async def test_a_job_that_ignores_its_time_limit_is_killed(jobs):
-    source = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(600)"
-    _, _, end = await jobs.run(jobs.python(source, time_limit_s=0.5))
+    _, _, end = await jobs.run(jobs.request("sh", "-c", "trap '' TERM; while :; do sleep 0.1; done", time_limit_s=1.0))
     assert (end.timed_out, end.signal) == (True, signal.SIGKILL)
 
 
-async def test_a_job_within_its_time_limit_has_not_timed_out(jobs):
-    _, _, end = await jobs.run(jobs.request("true", time_limit_s=60))
+@pytest.mark.parametrize("time_limit_s", [60, 1e15, float("inf")])
+async def test_a_job_within_its_time_limit_has_not_timed_out(jobs, time_limit_s):
+    _, _, end = await jobs.run(jobs.request("sleep", "0.01", time_limit_s=time_limit_s))
     assert (end.timed_out, end.exit_code) == (False, 0)
 
 
@@ -125,6 +127,25 @@ async def test_a_killed_supervisor_is_a_lost_run_without_orphans(jobs):
     await jobs.launcher.stop(handle, 1)
 
 
+async def test_a_supervisor_that_broke_says_why(jobs):
+    handle = await family(jobs, "time.sleep(600)")
+    (jobs.runs / "job" / "supervisor.log").write_text("Traceback (most recent call last):\nMemoryError: none left\n")
+    os.kill(jobs.supervisor(), signal.SIGKILL)
+    end = await jobs.launcher.wait(handle)
+    assert (end.lost, end.message) == (True, "the run's supervisor failed: MemoryError: none left")
+
+
+async def test_rubbish_on_the_control_pipe_does_no_harm(jobs):
+    handle = await jobs.launcher.launch(jobs.python("print('x')\nwhile True: pass"))
+    await anext(jobs.launcher.logs(handle, 0))
+    with (jobs.runs / "job" / "control").open("wb", buffering=0) as control:
+        for rubbish in (b"stop\n", b"stop -1\n", b"stop nan\n", b"\0\xff\n", b"stop " + b"9" * 3000, b"\n"):
+            control.write(rubbish)
+    await jobs.launcher.stop(handle, float("inf"))
+    end = await jobs.launcher.wait(handle)
+    assert (end.signal, end.stop_delivered, end.message) == (signal.SIGTERM, True, None)
+
+
 async def test_a_supervisor_told_to_end_ends_the_job_and_says_so(jobs):
     handle = await family(jobs, "time.sleep(600)")
     os.kill(jobs.supervisor(), signal.SIGTERM)
@@ -140,15 +161,13 @@ async def test_a_run_whose_directory_was_removed_is_lost(jobs):
 
 
 async def test_no_zombie_stays(jobs):
+    pids = []
     for number in range(3):
         handle = await jobs.launcher.launch(jobs.request("true", job_id=f"job-{number}"))
+        pids.append(jobs.supervisor(f"job-{number}"))
         await jobs.launcher.wait(handle)
-
-    def children() -> list[int]:
-        return [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
-
     async with asyncio.timeout(30):
-        while children():
+        while any(map(psutil.pid_exists, pids)):
             await jobs.launcher.release(handle)
 
 
@@ -158,7 +177,9 @@ async def test_release_keeps_the_log_and_the_end_and_drops_the_rest(jobs):
     await jobs.launcher.release(handle)
     assert {path.name for path in (jobs.runs / "job").iterdir()} == {"journal", "exit.json", "lock"}
     assert await jobs.launcher.wait(handle) == end
-    assert await jobs.launcher.adopt() == {}
+    with (jobs.runs / "job" / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)  # as a supervisor holds it that has said all and is about to exit
+        assert await jobs.launcher.adopt() == {}
     assert await jobs.launcher.launch(jobs.request("echo", "y")) == handle
     assert (await jobs.read(handle))["stdout"] == b"x\n"
 

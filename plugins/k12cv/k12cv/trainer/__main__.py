@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
         task.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     train.add_argument("--model", default="mlp", choices=["softmax", "mlp", "cnn"])
     train.add_argument("--epochs", type=_positive, default=20)
-    train.add_argument("--learning-rate", "--lr", type=float, default=0.002)
+    train.add_argument("--learning-rate", "--lr", type=float, default=0.005)
     train.add_argument("--batch-size", type=_positive, default=32)
     train.add_argument("--weight-decay", type=float, default=0.01)
     train.add_argument("--hidden", type=_positive, default=128, help="width of the hidden layer")

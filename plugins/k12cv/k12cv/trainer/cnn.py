@@ -52,12 +52,14 @@ class Cnn:
         self._scale = np.array([max(float(images.std(dtype=np.float64)), 1e-6)])
 
     def train_epoch(
-        self, images: Images, labels: Labels, epoch: int, on_step: Callable[[], None]
+        self, images: Images, labels: Labels, epoch: int, rate: float, on_step: Callable[[], None]
     ) -> tuple[float, float]:
         """See `Classifier.train_epoch`."""
         rng = np.random.default_rng([self._training.seed, epoch])
         torch.manual_seed(int(rng.integers(2**63)))  # for dropout
         order = rng.permutation(len(images))
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
         self._network.train()
         loss, hits = 0.0, 0
         for start in range(0, len(order), self._training.batch_size):

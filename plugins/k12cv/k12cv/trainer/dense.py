@@ -42,7 +42,7 @@ class Dense:
         self._scale = np.array([max(float((flat - self._mean).std()), 1e-6)])
 
     def train_epoch(
-        self, images: Images, labels: Labels, epoch: int, on_step: Callable[[], None]
+        self, images: Images, labels: Labels, epoch: int, rate: float, on_step: Callable[[], None]
     ) -> tuple[float, float]:
         """See `Classifier.train_epoch`."""
         order = np.random.default_rng([self._training.seed, epoch]).permutation(len(images))
@@ -54,7 +54,7 @@ class Dense:
             likely = layers[-1][np.arange(len(batch)), truth]
             loss -= float(np.log(np.maximum(likely, 1e-12)).sum())
             hits += float((layers[-1].argmax(axis=1) == truth).sum())
-            self._update(self._gradients(layers, truth))
+            self._update(self._gradients(layers, truth), rate)
             on_step()
         return loss / len(order), hits / len(order)
 
@@ -104,9 +104,8 @@ class Dense:
                 slope = (slope @ self._weights[i].T) * (below > 0)
         return gradients
 
-    def _update(self, gradients: list[Floats]) -> None:
+    def _update(self, gradients: list[Floats], rate: float) -> None:
         self._steps += 1
-        rate = self._training.learning_rate
         shrink = 1 - rate * self._training.weight_decay
         unbias1, unbias2 = 1 - BETA1**self._steps, 1 - BETA2**self._steps
         for i, slope in enumerate(gradients):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 """What may be decoded; Pillow knows stranger formats, one of which starts other programs."""
@@ -35,7 +35,11 @@ def decode(data: bytes, look: Look) -> npt.NDArray[np.float32]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # decoders grumble about harmless metadata; what is broken raises
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        try:
+            file = Image.open(io.BytesIO(data), formats=FORMATS)
+        except UnidentifiedImageError as error:  # its own text names an object in memory, which helps nobody
+            raise ValueError(f"not an image ({', '.join(FORMATS)})") from error
+        with file as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise ValueError(f"{opened.width}x{opened.height} pixels are more than {MAX_PIXELS}")
             image = ImageOps.exif_transpose(opened)

@@ -19,7 +19,7 @@ Probabilities = npt.NDArray[np.float64]
 class Training:
     """How to train: the optimiser's settings, the seed, and the device for those models that can use one."""
 
-    learning_rate: float = 0.002
+    learning_rate: float = 0.005
     weight_decay: float = 0.01
     batch_size: int = 32
     seed: int = 0
@@ -33,9 +33,9 @@ class Classifier(Protocol):
         """Takes from the training images what inputs are normalised by; once, before the first pass."""
 
     def train_epoch(
-        self, images: Images, labels: Labels, epoch: int, on_step: Callable[[], None]
+        self, images: Images, labels: Labels, epoch: int, rate: float, on_step: Callable[[], None]
     ) -> tuple[float, float]:
-        """One pass in an order that seed and `epoch` fix; calls `on_step` after each batch.
+        """One pass at learning rate `rate`, in an order that seed and `epoch` fix; calls `on_step` after each batch.
 
         Returns the loss and the accuracy on the batches as they came.
         """

@@ -132,10 +132,12 @@ def _archive(archive: zipfile.ZipFile, warnings: Warnings) -> list[Source]:
     total = 0
     for info in infos:
         key = info.filename
-        if info.is_dir() or not _is_image(key):
+        if info.is_dir():
             continue
         if PurePosixPath(key).is_absolute() or ".." in PurePosixPath(key).parts or "\\" in key:
             warnings.say(f"skipped {key!r}: not a plain relative name")
+            continue
+        if not _is_image(key):
             continue
         total += info.file_size
         if info.file_size > RATIO_FLOOR and info.file_size > MAX_RATIO * max(info.compress_size, 1):

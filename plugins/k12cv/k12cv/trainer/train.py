@@ -1,5 +1,6 @@
 """The task `train`: passes over the training images, watched on `val`, judged at the end on `test`."""
 
+import math
 from argparse import Namespace
 from dataclasses import replace
 from typing import Any
@@ -89,17 +90,26 @@ def _passes(
             np.random.seed([training.seed, epoch])  # what user code most often draws from
             seen, truth = augment(images, labels)
         bar.start(f"Epoch {epoch}/{last}", (last - epoch + 1) * -(-len(seen) // training.batch_size))
-        loss, accuracy = model.train_epoch(seen, truth, epoch, bar.step)
+        rate = annealed(training.learning_rate, epoch - card.epoch, options.epochs)
+        loss, accuracy = model.train_epoch(seen, truth, epoch, rate, bar.step)
         bar.end()
-        row = {"epoch": epoch, "train_loss": loss, "train_accuracy": accuracy}
+        row: dict[str, Any] = {"epoch": epoch, "train_loss": loss, "train_accuracy": accuracy}
         if len(parts["val"]):
             watched = score(model.predict(parts["val"].images, options.batch_size), val_labels)
             row |= {"val_loss": watched[0], "val_accuracy": watched[1]}
+        row["learning_rate"] = rate
         history.append(row)
         save_model(options.output, replace(card, epoch=epoch), model)
         save_metrics(options.output, "train", {"model": card.model, "dataset": card.dataset, "history": history})
         print(metrics_line(row), flush=True)
     return history
+
+
+def annealed(peak: float, epoch: int, epochs: int) -> float:
+    """The learning rate of `epoch` (from 1) of `epochs`: from `peak` down half a cosine, so that the last weights
+    settle (Loshchilov and Hutter, "SGDR", 2017). A resumed training starts high again.
+    """
+    return peak * (1 + math.cos(math.pi * (epoch - 1) / epochs)) / 2
 
 
 def _earlier(options: Namespace, epoch: int) -> list[dict[str, Any]]:

@@ -12,7 +12,9 @@ from .paths import BUNDLED
 
 def parser() -> argparse.ArgumentParser:
     """All tasks and options."""
-    top = argparse.ArgumentParser(prog="python -m k12nlp.trainer", description="Text classification.", allow_abbrev=False)
+    top = argparse.ArgumentParser(
+        prog="python -m k12nlp.trainer", description="Text classification.", allow_abbrev=False
+    )
     chosen = top.add_subparsers(dest="task", required=True)
 
     train = chosen.add_parser("train", help="train a model, and test it on texts that it has never seen")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,7 +43,9 @@ def save_model(output: Path, card: Card, model: Classifier) -> None:
             archive.writestr(CARD_MEMBER, card.to_json())
             for name, array in model.arrays().items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
+                    np.lib.format.write_array(
+                        member, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False
+                    )
 
     write(output / MODEL_FILE, fill)
 
@@ -67,11 +70,19 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
             raise ValueError(f"it holds more than {MODEL_BYTES >> 30} GiB")
         found = {}
         for member in members:
-            # Read whole before it is understood: that checks the checksum, and an array that claims to be larger
-            # than its bytes is refused before memory is set aside for it.
-            content = io.BytesIO(archive.read(member))
-            found[member.filename.removesuffix(".npy")] = np.load(content, allow_pickle=False)
+            found[member.filename.removesuffix(".npy")] = _array(archive.read(member), member.filename)
         return found
+
+
+def _array(content: bytes, name: str) -> NDArray[Any]:
+    """The array of an `.npy` file's bytes. Unlike `np.load`, it sets aside no memory that the bytes do not fill."""
+    file = io.BytesIO(content)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError(f"its {name} is of an unknown version")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.hasobject or fortran or file.tell() + math.prod(shape) * dtype.itemsize != len(content):
+        raise ValueError(f"its {name} is not a plain array of the size it claims")
+    return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape).copy()
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -74,7 +74,15 @@ def read_card(path: Path) -> Card:
         return _card(json.loads(text))
     except FileNotFoundError as error:
         raise MissingModelError(f"no model in {path.parent}: train one first") from error
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError, NotImplementedError, RecursionError) as error:
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        TypeError,
+        ValueError,
+        EOFError,
+        NotImplementedError,
+        RecursionError,
+    ) as error:
         raise BrokenModelError(f"{path} is not a model of this trainer, or is broken: {error}") from error
 
 

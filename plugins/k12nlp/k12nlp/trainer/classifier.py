@@ -41,7 +41,15 @@ class Classifier(Protocol):
         """The texts as this model takes them; a row of it is a text."""
 
     def fit(
-        self, encoded: Any, labels: Numbers, *, order: Numbers, batch: int, rate: float, seed: int, step: Callable[[], None]
+        self,
+        encoded: Any,
+        labels: Numbers,
+        *,
+        order: Numbers,
+        batch: int,
+        rate: float,
+        seed: int,
+        step: Callable[[], None],
     ) -> Pass:
         """One pass over the rows in `order`, `batch` at a time; calls `step` after each batch."""
 

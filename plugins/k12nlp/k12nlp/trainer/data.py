@@ -60,7 +60,9 @@ def class_names(examples: Sequence[Example], name: str) -> tuple[str, ...]:
     """The labels of a dataset, sorted. Raises ValueError unless there are 2 to MAX_CLASSES of them."""
     classes = tuple(sorted({example.label for example in examples if example.label is not None}))
     if len(classes) < 2:
-        raise ValueError(f"{name}: all texts have the one label {classes[0]!r}; a classifier needs at least two classes")
+        raise ValueError(
+            f"{name}: all texts have the one label {classes[0]!r}; a classifier needs at least two classes"
+        )
     if len(classes) > MAX_CLASSES:
         raise ValueError(
             f"{name}: {len(classes)} different labels; at most {MAX_CLASSES} are taken. Is it the right label field?"
@@ -72,8 +74,9 @@ def read(path: Path, name: str, text_field: str, label_field: str, *, labelled: 
     """The examples of the file at `path`, which messages call `name`.
 
     `.csv` is read as comma-separated with a header line, everything else as one JSON object per line; both as UTF-8.
-    With `labelled` false, a label may be absent. Raises KeyError for a field that the file does not have, and
-    ValueError for a file that is empty, too large, not UTF-8 or malformed; the messages name the line.
+    With `labelled` false, a label may be absent. Raises KeyError for a field that the file does not have, TypeError
+    for a value of another type, and ValueError for a file that is empty, too large, not UTF-8 or malformed; the
+    messages name the line.
     """
     with path.open("rb") as file:
         raw = file.read(MAX_FILE_BYTES + 1)
@@ -83,19 +86,23 @@ def read(path: Path, name: str, text_field: str, label_field: str, *, labelled: 
         content = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{name}, line {line}: not UTF-8 (byte {raw[error.start]:#04x}); save the file as UTF-8") from error
+        raise ValueError(
+            f"{name}, line {line}: not UTF-8 (byte {raw[error.start]:#04x}); save the file as UTF-8"
+        ) from error
     for number, physical in enumerate(content.split("\n"), 1):
         if len(physical) > MAX_LINE_CHARS:
             raise ValueError(f"{name}, line {number}: longer than {MAX_LINE_CHARS} characters")
     rows = _csv_rows(content, name) if path.suffix.lower() == ".csv" else _jsonl_rows(content, name)
-    examples = []
+    examples: list[Example] = []
     for number, row in rows:
         if len(examples) == MAX_ROWS:
             raise ValueError(f"{name}: more than {MAX_ROWS} texts; split the file")
         text = _field(row, text_field, name, number)
-        label = _label(row, label_field, name, number) if labelled or row.get(label_field) not in {None, ""} else None
+        label = _label(row, label_field, name, number) if labelled or row.get(label_field) not in (None, "") else None
         if not isinstance(text, str) or not text.strip():
-            raise ValueError(f"{name}, line {number}: {text_field!r} is {'empty' if text in {'', None} else 'no text'}")
+            raise ValueError(
+                f"{name}, line {number}: {text_field!r} is {'empty' if str(text).strip() == '' else 'no text'}"
+            )
         examples.append(Example(text, label))
     if not examples:
         raise ValueError(f"{name}: no texts in it")
@@ -122,7 +129,7 @@ def _jsonl_rows(content: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{name}, line {number}: not JSON: {error}") from error
         if not isinstance(row, dict):
-            raise ValueError(f"{name}, line {number}: not a JSON object such as {{\"text\": …, \"label\": …}}")
+            raise TypeError(f'{name}, line {number}: not a JSON object such as {{"text": …, "label": …}}')
         yield number, row
 
 
@@ -136,7 +143,7 @@ def _field(row: dict[str, Any], field: str, name: str, number: int) -> Any:
 def _label(row: dict[str, Any], field: str, name: str, number: int) -> str:
     value = _field(row, field, name, number)
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError(f"{name}, line {number}: {field!r} is neither a text nor a whole number")
+        raise TypeError(f"{name}, line {number}: {field!r} is neither a text nor a whole number")
     label = str(value).strip()
     if not label or len(label) > MAX_LABEL_CHARS or not label.isprintable():
         raise ValueError(

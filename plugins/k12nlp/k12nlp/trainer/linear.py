@@ -33,7 +33,9 @@ class Linear:
     def restore(cls, settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], classes: int) -> Self:
         """See Classifier."""
         if settings.get("buckets") != features.BUCKETS:
-            raise ValueError(f"it hashes into {settings.get('buckets')!r} buckets, this program into {features.BUCKETS}")
+            raise ValueError(
+                f"it hashes into {settings.get('buckets')!r} buckets, this program into {features.BUCKETS}"
+            )
         shapes = {"idf": (features.BUCKETS,), "weight": (features.BUCKETS, classes), "bias": (classes,)}
         for name, shape in shapes.items():
             found = arrays[name]
@@ -54,7 +56,15 @@ class Linear:
         return features.weigh(features.count(texts), self._idf)
 
     def fit(
-        self, encoded: Any, labels: Numbers, *, order: Numbers, batch: int, rate: float, seed: int, step: Callable[[], None]
+        self,
+        encoded: Any,
+        labels: Numbers,
+        *,
+        order: Numbers,
+        batch: int,
+        rate: float,
+        seed: int,
+        step: Callable[[], None],
     ) -> Pass:
         """See Classifier. Nothing here is random but the order, so `seed` is not needed."""
         loss = right = 0.0
@@ -81,4 +91,5 @@ class Linear:
 def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     shares = np.exp(scores - scores.max(axis=1, keepdims=True))
     total: NDArray[np.float32] = shares.sum(axis=1, keepdims=True)
-    return shares / total
+    out: NDArray[np.float32] = shares / total
+    return out

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import artifacts, data, scores
-from .card import Card
+from .card import MODEL_FILE, Card
 from .classifier import Classifier, Numbers, kind
 from .data import Example
 from .paths import below, find
@@ -29,7 +29,7 @@ def train(options: Namespace) -> None:
     for split, part in splits.items():
         if not part:
             raise ValueError(
-                f"{options.dataset}: {len(examples)} texts leave none for the split {split!r}; give some dozens at least"
+                f"{options.dataset}: {len(examples)} texts leave none for the split {split!r}; give some dozens"
             )
     print(
         f"Loaded {len(examples)} texts in {len(classes)} classes from {options.dataset}: "
@@ -84,12 +84,13 @@ def train(options: Namespace) -> None:
         )
         artifacts.save_model(options.output, card, model)
     measured = _measure(options.output, card, model, rows["test"], truths["test"])
-    _report({f"test_{name}": value for name, value in measured.items() if name != "majority_baseline"} | {
-        "majority_baseline": measured["majority_baseline"]
-    })
+    _report(
+        {f"test_{name}": value for name, value in measured.items() if name != "majority_baseline"}
+        | {"majority_baseline": measured["majority_baseline"]}
+    )
     about = {"dataset": options.dataset, "model": options.model, "seed": options.seed, "learning_rate": rate}
     artifacts.update_metrics(options.output, "train", about | {"history": history, "test": measured})
-    print(f"Saved the model to {options.output / artifacts.MODEL_FILE}", flush=True)
+    print(f"Saved the model to {options.output / MODEL_FILE}", flush=True)
 
 
 def evaluate(options: Namespace) -> None:
@@ -191,4 +192,7 @@ def _measure(output: Path, card: Card, model: Classifier, rows: Any, truths: Num
 
 def _report(line: dict[str, Any]) -> None:
     """Prints `name=value` pairs: whole numbers as they are, others to four digits."""
-    print(" ".join(f"{name}={value if isinstance(value, int) else f'{value:.4f}'}" for name, value in line.items()), flush=True)
+    print(
+        " ".join(f"{name}={value if isinstance(value, int) else f'{value:.4f}'}" for name, value in line.items()),
+        flush=True,
+    )

@@ -1,0 +1,99 @@
+"""`k12ai serve`: the server, until a signal ends it."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .exits import CommandFailed, Exit
+
+if TYPE_CHECKING:
+    from k12ai_ws.app import Server
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def configure(parser: argparse.ArgumentParser, _command: str) -> None:
+    """The command's options."""
+    parser.add_argument("--host", metavar="H", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, metavar="P", help="TCP port; 0 takes any free one (default: 8170)")
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="D", help="everything the server keeps (default: ~/.local/share/k12ai)"
+    )
+    parser.add_argument("--launcher", choices=("auto", "docker", "process"), help="where jobs run (default: auto)")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings in TOML; options and K12AI_* variables win"
+    )
+    parser.add_argument("--log-level", choices=LEVELS, default="info", help="on stderr (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print the line that says it is ready as JSON")
+
+
+def examples(_command: str) -> str:
+    """For `--help`."""
+    return """\
+examples:
+  k12ai serve
+  k12ai serve --port 0 --data-dir ./data --json
+  k12ai serve --config k12ai.toml --host 0.0.0.0
+Prints one line when it is ready. Ctrl-C or SIGTERM ends it in good order: running jobs go on, and the next server
+takes them up again."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serves until SIGINT or SIGTERM."""
+    import asyncio
+    import logging
+
+    from k12ai_ws.app import Server, StartError
+    from k12ai_ws.settings import SettingsError, load_settings
+    from k12ai_ws.store.store import StoreError
+
+    logging.basicConfig(
+        level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    server = {"host": args.host, "port": args.port}
+    overrides = {
+        "server": {k: v for k, v in server.items() if v is not None},
+        "jobs": {} if args.launcher is None else {"launcher": args.launcher},
+        "data_dir": args.data_dir,
+    }
+    try:
+        settings = load_settings(args.config, {k: v for k, v in overrides.items() if v})
+        asyncio.run(serve(Server(settings), as_json=args.json))
+    except (SettingsError, StartError, StoreError) as e:
+        raise CommandFailed(str(e)) from e
+    return Exit.OK
+
+
+async def serve(server: "Server", *, as_json: bool) -> None:
+    """Starts, says so on one line, waits for a signal, closes. A second signal ends it at once."""
+    import asyncio
+    import signal
+
+    import orjson
+
+    from k12ai_ws.client import Client
+
+    await server.start()
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+
+    def ask(number: signal.Signals) -> None:
+        loop.remove_signal_handler(number)
+        asked.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ask, number)
+    try:
+        # Asked through its own door: what is printed is what a client gets.
+        async with Client(server.address) as client:
+            launcher = (await client.ready())["checks"]["launcher"]["name"]
+        if as_json:
+            ready = {"ready": True, "address": server.address, "launcher": launcher, "pid": os.getpid()}
+            print(orjson.dumps(ready).decode(), flush=True)
+        else:
+            note = f"launcher {launcher}; Ctrl-C stops the server, jobs go on"
+            print(f"k12ai is ready at {server.address} ({note})", flush=True)
+        await asked.wait()
+    finally:
+        await server.close()

@@ -1,0 +1,78 @@
+"""What the command says, in English and Chinese."""
+
+from typing import Literal
+
+Language = Literal["en", "zh"]
+
+WORDS: dict[str, tuple[str, str]] = {
+    "queued": ("queued", "排队中"),
+    "starting": ("starting", "启动中"),
+    "running": ("running", "运行中"),
+    "stopping": ("stopping", "停止中"),
+    "finished": ("finished", "已完成"),
+    "failed": ("failed", "失败"),
+    "stopped": ("stopped", "已停止"),
+    "lost": ("lost", "已丢失"),
+    "error": ("error", "错误"),
+    "warning": ("warning", "警告"),
+    "your_line": ("in your code", "你的代码"),
+    "frames_hidden": ("({n} more frames in libraries)", "(另有 {n} 层库代码)"),
+    "caused_by": ("caused by", "起因"),
+    "while_handling": ("while handling", "处理以下异常时发生"),
+    "job_started": ("job {job_id}: {status}", "任务 {job_id}: {status}"),
+    "how_to_watch": ("watch it:  k12ai watch --job {job_id}", "查看:  k12ai watch --job {job_id}"),
+    "how_to_stop": ("stop it:   k12ai stop {job_id}", "停止:  k12ai stop {job_id}"),
+    "job_goes_on": (
+        "Job {job_id} goes on. Watch it again: k12ai watch --job {job_id}; stop it: k12ai stop {job_id}",
+        "任务 {job_id} 仍在继续。重新查看: k12ai watch --job {job_id}; 停止: k12ai stop {job_id}",
+    ),
+    "connection_lost": (
+        "connection lost ({why}); trying again in {delay:.1f} s",
+        "连接中断 ({why}); {delay:.1f} 秒后重试",
+    ),
+    "no_jobs": ("no jobs", "没有任务"),
+    "more_jobs": ("more: --cursor {cursor}", "更多: --cursor {cursor}"),
+    "no_services": (
+        "no services: install a driver plugin, such as plugins/k12cv",
+        "没有服务: 请安装驱动插件, 例如 plugins/k12cv",
+    ),
+    "broken_plugin": ("plugin {plugin} failed to load: {error}", "插件 {plugin} 加载失败: {error}"),
+    "no_params": ("no parameters", "没有参数"),
+    "nothing_active": (
+        "no job of user {user} and uuid {uuid} is active",
+        "用户 {user} 的 {uuid} 没有活动的任务",
+    ),
+    "stop_asked": ("job {job_id}: {status}", "任务 {job_id}: {status}"),
+    "job": ("job", "任务"),
+    "task": ("task", "操作"),
+    "user": ("user", "用户"),
+    "status": ("status", "状态"),
+    "created": ("created", "创建时间"),
+    "duration": ("seconds", "用时(秒)"),
+    "service": ("service", "服务"),
+    "description": ("description", "说明"),
+    "parameter": ("parameter", "参数"),
+    "type": ("type", "类型"),
+    "default": ("default", "默认值"),
+    "memory": ("memory", "内存"),
+    "gpu": ("GPU", "GPU"),
+    "disk": ("disk", "磁盘"),
+    "no_gpus": ("no GPU", "无GPU"),
+    "all_well": ("Everything that is needed is here.", "所需的都已具备。"),
+    "some_warn": ("It works, with less than it could: see the lines marked !", "可以运行, 但有所欠缺: 见标记 ! 的行"),
+    "some_fail": ("It does not work yet: see the lines marked x", "尚不能运行: 见标记 x 的行"),
+}
+
+
+class Words:
+    """The words of one language."""
+
+    def __init__(self, language: Language) -> None:
+        self.language: Language = language
+        self._index = 1 if language == "zh" else 0
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text of `key` with its values put in; a key that is not in the table stands for itself."""
+        pair = WORDS.get(key)
+        text = key if pair is None else pair[self._index]
+        return text.format(**values) if values else text

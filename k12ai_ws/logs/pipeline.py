@@ -1,0 +1,216 @@
+"""The whole reading of one job's log: bytes in, events out. No I/O, no clock, no threads."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+
+from k12ai_ws.wire.bodies import Fault, Json, LogEvent, LogLines, Metrics, Progress, Stream
+from k12ai_ws.wire.codes import Code, Language
+
+from . import classify as meaning
+from .limits import Limits
+from .lines import LineSplitter, Split
+from .parser import Found, LogParser
+from .presets import UnknownPreset, preset
+from .presets.pairs import MAYBE, read_pairs
+from .progress import ProgressMeter, read_progress
+from .tracebacks import HINTS, Report, TracebackRecogniser
+from .tracebacks.syntax import RECORD
+
+__all__ = ["Pipeline", "UnknownPreset"]
+
+VERSION = 1
+"""Of the dumped state."""
+STREAMS: tuple[Stream, ...] = ("stdout", "stderr")
+
+
+def _ordinary(line: str) -> bool:
+    """Whether a line after an exception is output of its own: a log record, a progress bar or metrics."""
+    if RECORD.match(line) or read_progress(line):
+        return True
+    return bool(MAYBE.search(line)) and any(reading.values() is not None for reading in read_pairs(line))
+
+
+class Pipeline:
+    """Reads one job's log.
+
+    `parsers`: presets by name, or parser objects, which must be new: they hold the state of one log. `classify` may
+    give a better code for an error (a driver's own); one that raises is switched off like a parser. `language` is that
+    of the messages. `app_roots`: folders of the user's own code, where they are known. Raises UnknownPreset.
+    """
+
+    def __init__(
+        self,
+        parsers: Sequence[LogParser | str],
+        *,
+        classify: Callable[[Fault], int | None] | None = None,
+        language: Language = "en",
+        limits: Limits | None = None,
+        app_roots: Sequence[str] | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._parsers = [preset(parser) if isinstance(parser, str) else parser for parser in parsers]
+        self._off: set[int] = set()
+        self._classify = classify
+        self._language: Language = language
+        self._splitters = {stream: LineSplitter(self._limits) for stream in STREAMS}
+        self._recognisers = {
+            stream: TracebackRecogniser(self._limits, _ordinary, app_roots) for stream in STREAMS
+        }
+        self._meter = ProgressMeter(self._limits)
+        self._not_finite = False
+
+    # ------------------------------------------------------------------ the door
+
+    def feed(self, data: bytes, *, stream: Stream = "stdout", at_ms: int = 0) -> list[LogEvent]:
+        """The events that these bytes of a stream give; `at_ms` is when they were printed (ms since the epoch)."""
+        out: list[LogEvent] = list(self._meter.tick(at_ms))
+        self._read(self._splitters[stream].feed(data), stream, at_ms, out)
+        return out
+
+    def idle(self, *, at_ms: int) -> list[LogEvent]:
+        """Nothing came for a while: what is complete but was held back."""
+        out: list[LogEvent] = []
+        for stream in STREAMS:
+            self._items(self._recognisers[stream].idle(), stream, at_ms, out)
+        out += self._meter.flush(at_ms)
+        return out
+
+    def close(self, *, at_ms: int) -> list[LogEvent]:
+        """The log is over: everything that was held back, in order."""
+        out: list[LogEvent] = []
+        for stream in STREAMS:
+            self._read(self._splitters[stream].close(), stream, at_ms, out)
+            self._items(self._recognisers[stream].close(), stream, at_ms, out)
+        for index, parser in enumerate(self._parsers):
+            if index not in self._off:
+                self._ask(index, parser, parser.close, out)
+        out += self._meter.flush(at_ms)
+        return out
+
+    def dump(self) -> Json:
+        """The whole state, as JSON values: another pipeline, made the same way, goes on after exactly these bytes."""
+        return {
+            "version": VERSION,
+            "splitters": {stream: self._splitters[stream].dump() for stream in STREAMS},
+            "recognisers": {stream: self._recognisers[stream].dump() for stream in STREAMS},
+            "meter": self._meter.dump(),
+            "parsers": [parser.state for parser in self._parsers],
+            "off": sorted(self._off),
+            "not_finite": self._not_finite,
+        }
+
+    def load(self, state: Json) -> None:
+        """Goes on from a dumped state. Raises ValueError where it is of another version or of other parsers."""
+        version = state.get("version") if isinstance(state, dict) else None
+        if version != VERSION or len(state["parsers"]) != len(self._parsers):
+            raise ValueError(f"the state is not of this reader: version {version}, expected {VERSION}")
+        for stream in STREAMS:
+            self._splitters[stream].load(state["splitters"][stream])
+            self._recognisers[stream].load(state["recognisers"][stream])
+        self._meter.load(state["meter"])
+        for parser, parser_state in zip(self._parsers, state["parsers"], strict=True):
+            parser.state = json.loads(json.dumps(parser_state))
+        self._off = set(state["off"])
+        self._not_finite = state["not_finite"]
+
+    # ------------------------------------------------------------------ inside
+
+    def _read(self, split: Split, stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
+        lines = split.lines
+        for start in range(0, len(lines), self._limits.lines_per_event):
+            cut = split.truncated if not start else 0
+            out.append(LogLines(stream, lines[start : start + self._limits.lines_per_event], cut))
+        if split.passing:
+            at = 0
+            for index, text in split.passing:
+                self._lines(lines[at:index], stream, at_ms, out)
+                at = index
+                self._progress(text, stream, at_ms, out)
+            lines = lines[at:]
+        self._lines(lines, stream, at_ms, out)
+
+    def _lines(self, lines: list[str], stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
+        recogniser = self._recognisers[stream]
+        for line in lines:
+            if recogniser.open or any(hint in line for hint in HINTS):
+                self._items(recogniser.feed(line), stream, at_ms, out)
+            else:
+                if line:
+                    recogniser.remember(line)
+                self._ordinary_line(line, stream, at_ms, out)
+
+    def _items(self, items: Iterable[str | Report], stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
+        for item in items:
+            if isinstance(item, str):
+                self._ordinary_line(item, stream, at_ms, out)
+            else:
+                out.append(self._fault(item, out))
+
+    def _ordinary_line(self, line: str, stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
+        if "%" in line or "/" in line:
+            self._progress(line, stream, at_ms, out)
+        for index, parser in enumerate(self._parsers):
+            if index not in self._off:
+                self._ask(index, parser, lambda parser=parser: parser.feed(line), out)  # type: ignore[misc]
+
+    def _progress(self, text: str, stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
+        state = read_progress(text)
+        if state is not None:
+            event = self._meter.see(stream, state, at_ms)
+            if event is not None:
+                out.append(event)
+
+    def _ask(self, index: int, parser: LogParser, call: Callable[[], Iterable[Found]], out: list[LogEvent]) -> None:
+        """What a parser says. One that raises is switched off for this job: its bug must not end the reading."""
+        try:
+            found = list(call())
+        except Exception as error:  # noqa: BLE001 - any bug of any plugin's parser
+            self._off.add(index)
+            out.append(self._broken(f"the log parser {type(parser).__name__}", error))
+            return
+        for item in found:
+            self._found(item, out)
+
+    def _found(self, item: Found, out: list[LogEvent]) -> None:
+        if isinstance(item, Metrics):
+            out.append(item)
+            bad = [name for name, value in item.values.items() if value is None]
+            if bad and not self._not_finite:
+                self._not_finite = True
+                out.append(self._not_finite_fault(bad))
+        else:
+            out.append(item)
+
+    def _not_finite_fault(self, names: list[str]) -> Fault:
+        shown = ", ".join(names[:8])
+        message = {
+            "en": f"{shown} became NaN or infinite: lower the learning rate, clip gradients, and look for bad input values",
+            "zh": f"{shown} 变为NaN或无穷大: 请降低学习率, 裁剪梯度, 并检查输入数据",
+        }[self._language]
+        return Fault(Code.LOSS_NOT_FINITE, message, "warning", {"names": names[: self._limits.names]})
+
+    def _broken(self, what: str, error: Exception) -> Fault:
+        reason = f"{type(error).__name__}: {error}"[:500]
+        message = {
+            "en": f"{what} raised {reason}; it is switched off for this job",
+            "zh": f"{what} 抛出异常 {reason}; 本任务中已停用",
+        }[self._language]
+        return Fault(Code.UNKNOWN, message, "warning", {"exc_type": type(error).__name__, "exc_text": str(error)[:500]})
+
+    def _fault(self, report: Report, out: list[LogEvent]) -> Fault:
+        fault = Fault(
+            meaning.code_of(report.detail),
+            meaning.message_of(report.detail, self._language),
+            report.severity,
+            report.detail,
+        )
+        if self._classify is not None:
+            try:
+                code = self._classify(fault)
+            except Exception as error:  # noqa: BLE001 - any bug of any plugin's classifier
+                self._classify = None
+                out.append(self._broken("the driver's classify", error))
+            else:
+                if code is not None:
+                    fault = Fault(int(code), fault.message, fault.severity, fault.detail)
+        return fault

@@ -1,0 +1,79 @@
+"""The words of training logs: which names are metrics, which are positions, which never are either."""
+
+import re
+
+POSITIONS = {
+    "epoch": "epoch", "epochs": "epoch", "ep": "epoch", "epoch_num": "epoch", "current_epoch": "epoch",
+    "step": "step", "steps": "step", "global_step": "step", "iter": "step", "iters": "step", "iteration": "step",
+    "iterations": "step", "it": "step", "batch": "batch", "train_epoch": "epoch", "training_epoch": "epoch",
+    "num_updates": "step", "update": "step", "round": "step", "e": "epoch", "#": "step", "global_iter": "step",
+    "validation_epoch": "epoch", "val_epoch": "epoch", "test_epoch": "epoch", "eval_epoch": "epoch", "rank": "rank",
+    "results_epoch": "epoch",
+}  # fmt: skip
+"""Names (as `normal` gives them) of positions, and what they are called in a metrics event."""
+
+_METRIC = frozenset(
+    """loss losses acc accuracy acc1 acc5 top1 top5 f1 f1score precision recall auc auroc auprc prauc aucpr roc mse mae
+    rmse mape msle rmsle r2 bleu rouge rouge1 rouge2 rougel rougelsum meteor cider chrf perplexity ppl map map50 ap ap50
+    ap75 iou miou giou dice jaccard error err score logloss nll bce kl kld elbo psnr ssim lpips fid wer cer ter em mcc
+    reward return ndcg mrr map5095 objective entropy crossentropy cross likelihood l1 l2 auc1 gini kappa sensitivity
+    specificity silhouette inertia bpc bpb mlm eer map@50 las uas correlation pearson spearman spearmanr matthews r2score
+    hinge huber regret fitness pck oks are merror mlogloss ploss vloss tloss aac acer dev deviance logprob residual""".split()
+)
+_COMPANION = frozenset("lr learning_rate grad_norm gradnorm gnorm grad".split())
+"""Reported where they stand beside a metric, and not alone: in a configuration they mean something else."""
+_NEVER = frozenset(
+    """time times eta elapsed sec secs seconds second ms min max mins size sizes param params parameters seed workers
+    batch_size bs bsz num count counts total samples sample mem memory gpu cpu gpus cpus vram ram version port pid
+    threshold weight weights decay weight_decay dropout scale smoothing momentum patience lambda eps epsilon alpha beta
+    gamma std mean_std shape dim dims layers heads hidden vocab len length width height channels kernel stride padding
+    uptime usage util utilization temperature temp power fan speed rate img images tokens examples fps flops wps ups wpb
+    data duration wall runtime remaining throughput per id index idx sec_per warmup interval freq frequency rows cols
+    columns features classes labels free used byte bytes mb gb kb mhz ghz host ip address mask class bins factor ratio
+    coef coefficient margin clip tolerance tol start end train_wall estimators depth leaves fold folds k n p nnz score_from
+    from initscore budget reduction penalty bias scaling mfu instances sub-exceptions worker workers nodes world_size""".split()
+)
+_SPLITS = frozenset("train training val valid validation eval evaluation test dev held heldout holdout learn".split())
+_WORD = re.compile(r"[^\W_]+(?:@\d+)?")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def normal(name: str) -> str:
+    """A name in small letters with its words joined by `_`.
+
+    >>> normal("Train  Epoch")
+    'train_epoch'
+    """
+    return "_".join(name.lower().split()).replace("-", "_").strip("_")
+
+
+def words(name: str) -> list[str]:
+    """The words of a name, in small letters: `valLoss/top-1` gives val, loss, top, 1."""
+    return [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", name))]
+
+
+def _is_metric(word: str) -> bool:
+    stem = word.partition("@")[0]
+    return word in _METRIC or stem in _METRIC or stem.rstrip("0123456789") in _METRIC
+
+
+def kind(name: str) -> str:
+    """What a name is: `position`, `metric`, `companion` (such as `lr`), `split` (a bare `test`), `never` or `other`."""
+    flat = normal(name)
+    if flat in POSITIONS:
+        return "position"
+    if flat in _COMPANION:
+        return "companion"
+    parts = words(name)
+    if not parts:
+        return "never"
+    known = [word for word in parts if _is_metric(word)]
+    if known:
+        if parts[-1] in _NEVER or flat in _NEVER or any(word in ("weight", "threshold", "smoothing") for word in parts):
+            return "never"
+        return "metric"
+    if len(parts) == 1 and parts[0] in _SPLITS:
+        return "split"
+    if any(word in _NEVER for word in parts) or flat in _NEVER:
+        return "companion" if parts[-2:] == ["learning", "rate"] or parts[-2:] == ["grad", "norm"] else "never"
+    return "other"

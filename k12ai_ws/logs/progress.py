@@ -1,0 +1,147 @@
+"""Progress bars: what they show, and how often that is worth an event."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from k12ai_ws.wire.bodies import Json, Progress
+
+from .limits import Limits
+
+_COUNT = r"(\d[\d.,]*[kKMGT]?i?B?)"
+_TQDM = re.compile(
+    r"^\s*(?P<desc>.*?):?\s*(?P<percent>\d{1,3})%\|(?P<bar>[^|]*)\|\s*"
+    rf"(?P<n>{_COUNT})/(?P<total>{_COUNT})\s*(?:\[(?P<elapsed>[\d:]+)<(?P<eta>[\d:?]+)(?:,\s*(?P<rate>[^,\]]*))?)?"
+)
+_COUNTED = re.compile(r"^(?P<desc>.*?):?\s*\[(?P<n>\d+)/(?P<total>\d+)\]\s+(?P<percent>\d{1,3})%\|")
+_KERAS = re.compile(
+    r"^\s*(?P<n>\d+)/(?P<total>\d+)\s+(?:\[[=>.]{3,}\]|[━╸╺]{3,}|-\s\d+s\b)[\s-]*(?:ETA:\s*(?P<eta>[\d:]+)s?|(?P<left>\d+)s\b)?"
+)
+_PERCENT = re.compile(r"^\s*(?P<desc>[^%|]*?):?\s*(?:\[?[=#>.━╸╺█-▏ -]*[=#>━█-▏][=#>.━╸╺█-▏ -]*\]?\|?)?\s*(?P<percent>\d{1,3}(?:\.\d+)?)%")
+_BARRED = re.compile(r"[━█#=]{4}|[█-▏]")
+_EPOCH = re.compile(r"^\W*epoch\s*:?\s*\[?(?P<n>\d+)\s*(?:/|of)\s*(?P<total>\d+)\]?\W*$", re.IGNORECASE)
+_UNIT = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+
+
+def read_progress(line: str) -> Progress | None:
+    """What a bar in this line shows, or None where there is none."""
+    if "%" in line:
+        match = _TQDM.match(line) or _COUNTED.match(line)
+        if match:
+            return _bar(match)
+    if "/" in line:
+        if match := _KERAS.match(line):
+            return _bar(match)
+        if match := _EPOCH.match(line):
+            n, total = int(match["n"][:9]), int(match["total"][:9])
+            if 0 < n <= total:
+                return Progress((n - 1) / total, n - 1, total, unit="epoch")
+    if "%" in line and _BARRED.search(line) and (match := _PERCENT.match(line)):
+        percent = float(match["percent"])
+        if percent <= 100:
+            return Progress(percent / 100, percent, 100, unit="%", desc=match["desc"].strip() or None)
+    return None
+
+
+def _bar(match: re.Match[str]) -> Progress | None:
+    found = match.groupdict()
+    n, total = _count(found["n"]), _count(found["total"])
+    if total <= 0 or n > total * 1.001:
+        return None
+    rate = (found.get("rate") or "").strip()
+    unit = None
+    if "/" in rate:
+        left, right = rate.split("/", 1)
+        unit = right.split()[0] if right and right != "s" else re.sub(r"^[\d.?\s]+[kMGT]?", "", left)
+    if left_s := found.get("left"):
+        eta: float | None = float(left_s)
+    else:
+        eta = _seconds(found.get("eta") or "")
+    return Progress(min(1.0, n / total), n, total, unit=unit or None, desc=(found.get("desc") or "").strip() or None, eta_s=eta)
+
+
+def _count(text: str) -> float:
+    text = text.rstrip("iB").replace(",", "")
+    scale = _UNIT.get(text[-1:], 0)
+    try:
+        value = float(text[:-1]) * scale if scale else float(text)
+    except ValueError:
+        return 0
+    return int(value) if value.is_integer() else value
+
+
+def _seconds(text: str) -> float | None:
+    parts = text.split(":")
+    if not text or not all(part.isdigit() and len(part) < 9 for part in parts):
+        return None
+    seconds = 0
+    for part in parts:
+        seconds = seconds * 60 + int(part)
+    return float(seconds)
+
+
+class ProgressMeter:
+    """Throttles bars by the log's own time: at most one event of a bar each interval, the last one always sent."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._sent: dict[str, int] = {}  # bar -> when its last event went out
+        self._last: dict[str, Progress] = {}  # bar -> that event
+        self._held: dict[str, Progress] = {}  # bar -> its newest state that waits
+        self._new: list[int] = []  # when the last new bars were announced
+
+    def tick(self, at_ms: int) -> Iterator[Progress]:
+        """The waiting states whose time has come."""
+        if self._held:
+            for key in [k for k in self._held if at_ms - self._sent.get(k, -(10**15)) >= self._limits.progress_interval_ms]:
+                yield self._send(key, self._held.pop(key), at_ms)
+
+    def see(self, stream: str, state: Progress, at_ms: int) -> Progress | None:
+        """A bar was drawn: the event to send now, if any."""
+        key = f"{stream}:{state.desc}:{state.total}"
+        sent = self._sent.get(key)
+        if self._last.get(key) == state:
+            self._held.pop(key, None)
+            return None
+        if sent is None:
+            self._new = [t for t in self._new if 0 <= at_ms - t < 1000]
+            if len(self._new) < self._limits.bars_per_second:
+                self._new.append(at_ms)
+                return self._send(key, state, at_ms)
+        elif at_ms - sent >= self._limits.progress_interval_ms or at_ms < sent:
+            self._held.pop(key, None)
+            return self._send(key, state, at_ms)
+        self._held[key] = state
+        if len(self._held) > self._limits.bars:
+            del self._held[next(iter(self._held))]
+        return None
+
+    def _send(self, key: str, state: Progress, at_ms: int) -> Progress:
+        self._sent.pop(key, None)
+        self._sent[key] = at_ms
+        self._last[key] = state
+        if len(self._sent) > self._limits.bars:
+            oldest = next(iter(self._sent))
+            del self._sent[oldest], self._last[oldest]
+        return state
+
+    def flush(self, at_ms: int) -> list[Progress]:
+        """Everything that waits, now."""
+        held, self._held = self._held, {}
+        return [self._send(key, state, at_ms) for key, state in held.items()]
+
+    def dump(self) -> Json:
+        """The state, as JSON."""
+        return [
+            self._sent,
+            {key: asdict(state) for key, state in self._last.items()},
+            {key: asdict(state) for key, state in self._held.items()},
+            self._new,
+        ]
+
+    def load(self, state: Json) -> None:
+        """Goes on from a dumped state."""
+        sent, last, held, new = state
+        self._sent, self._new = dict(sent), list(new)
+        self._last = {key: Progress(**fields) for key, fields in last.items()}
+        self._held = {key: Progress(**fields) for key, fields in held.items()}

@@ -1,0 +1,181 @@
+"""Finds tracebacks in one stream's lines, several at once where several processes write into it."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from k12ai_ws.logs.limits import Limits
+from k12ai_ws.wire.bodies import Json, Severity
+
+from . import syntax
+from .block import Block, Part
+from .detail import block_detail
+
+HINTS = ("rror", "raceback", "xception", 'File "', "nterrupt", "Exit", "Iteration", "Timeout", "Warning")
+"""Without one of these a line can begin no traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One finished traceback: the contract's error detail, and how bad it is."""
+
+    detail: dict[str, Json]
+    severity: Severity
+
+
+class TracebackRecogniser:
+    """Reads one stream. `feed` gives back, in order, the lines that belong to no traceback and the finished reports.
+
+    A report waits until it is known whether it goes on: the next line says so, or `idle`, or the end of the log.
+    `ordinary` tells metric, progress and log lines from those that may belong to an exception's text.
+    """
+
+    def __init__(self, limits: Limits, ordinary: Callable[[str], bool], app_roots: Sequence[str] | None = None) -> None:
+        self._limits = limits
+        self._ordinary = ordinary
+        self._roots = app_roots
+        self._blocks: list[Block] = []
+        self._patterns: dict[str, re.Pattern[str]] = {}
+        self._before = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether a traceback is being read: then every line counts."""
+        return bool(self._blocks)
+
+    def remember(self, line: str) -> None:
+        """The last ordinary line: what stands right before a traceback says whether the process survived it."""
+        self._before = line
+
+    def feed(self, line: str) -> list[str | Report]:
+        """What this line gives."""
+        for index, block in enumerate(self._blocks):
+            text = self._stripped(block, line)
+            if text is None:
+                continue
+            if text.rstrip() in (syntax.CAUSE, syntax.CONTEXT) and (taken := block.split_tail()):
+                del self._blocks[index]
+                out = self._finished(block, "line", taken[0])
+                for again in (*(block.prefix + kept for kept in taken), line):
+                    out += self.feed(again)
+                return out
+            verdict = block.take(text, self._limits, self._ordinary)
+            if verdict == "mine":
+                return []
+            if verdict == "foreign":
+                return self._loose(line, skip=index)
+            del self._blocks[index]
+            return [*self._finished(block, "line", line), *self.feed(line)]
+        return self._loose(line)
+
+    def _stripped(self, block: Block, line: str) -> str | None:
+        """The line without the block's prefix, or None where it is not of this block."""
+        if not block.prefix:
+            return line
+        match = self._pattern(block.pattern).match(line)
+        if match:
+            return line[match.end() :]
+        if len(block.raw) == 1 and line.startswith(('  File "', "  |   File", "  | ")):
+            block.prefix = block.pattern = ""  # only the first line had one
+            return line
+        return None
+
+    def _pattern(self, pattern: str) -> re.Pattern[str]:
+        compiled = self._patterns.get(pattern)
+        if compiled is None:
+            if len(self._patterns) > 4 * self._limits.open_blocks:
+                self._patterns.clear()
+            compiled = self._patterns[pattern] = re.compile(pattern)
+        return compiled
+
+    def _loose(self, line: str, skip: int = -1) -> list[str | Report]:
+        """A line of no open block: it begins one, or is ordinary."""
+        block = self._begun(line)
+        if block is None:
+            self._before = line or self._before
+            return [line]
+        out: list[str | Report] = []
+        if len(self._blocks) >= self._limits.open_blocks:
+            out += self._finished(self._blocks.pop(0), "line", "")
+        if not block.prefix:
+            self._blocks.append(block)
+        else:
+            self._blocks.insert(0, block)
+        return out
+
+    def _begun(self, line: str) -> Block | None:
+        at = syntax.header_at(line)
+        if at >= 0:
+            return self._announced(line, at)
+        if (fatal := line.find(syntax.FATAL)) >= 0 and fatal < 200:
+            part = Part(exc_type=line[fatal + len(syntax.FATAL) :].strip() or "Fatal Python error", text=[line[fatal:]])
+            block = self._block(line[:fatal], Block(kind="fatal", state="fatal", parts=[part]))
+            block.raw.append(line[fatal:])
+            return block
+        if self._blocks and any(not block.prefix for block in self._blocks):
+            return None
+        if syntax.LONE_FRAME.match(line):
+            return Block(tentative=True, parts=[Part(frames=[line])], raw=[line])
+        at = syntax.bare_at(line)
+        if at >= 0 and (found := syntax.exception_line(line[at:], [])):
+            block = self._block(line[:at], Block(tentative=True, parts=[Part()], raw=[line[at:]]))
+            block.begin_text(*found)
+            return block
+        return None
+
+    def _announced(self, line: str, at: int) -> Block:
+        prefix = line[:at] if at <= 200 and not line[:at].endswith("Original ") else ""
+        block = self._block(prefix, Block())
+        block.open_at(line, at)
+        block.raw.append(line[at:])
+        return block
+
+    def _block(self, prefix: str, block: Block) -> Block:
+        block.prefix, block.pattern = prefix, syntax.prefix_pattern(prefix) if prefix else ""
+        before = self._before
+        if prefix and (match := self._pattern(block.pattern).match(before)):
+            before = before[match.end() :]
+        block.harmless = syntax.survived(before)
+        block.logged = bool(syntax.RECORD.match(self._before))
+        return block
+
+    def _finished(self, block: Block, why: str, line: str) -> list[str | Report]:
+        """The report of a block that is over, and the lines that turned out to be none of its own."""
+        released = block.finish(self._limits, end_of_log=why == "close")
+        if block.tentative:
+            lines = [block.prefix + text for text in block.raw + released]
+            self._before = lines[-1] if lines else self._before
+            return list(lines)
+        went_on = why == "line" and bool(released or line.strip()) and syntax.header_at(line) < 0
+        mild = block.harmless or went_on or (why == "idle" and block.logged)
+        self._before = released[-1] if released else block.raw[-1]
+        report = Report(block_detail(block, self._limits, self._roots), "warning" if mild else "error")
+        return [report, *(block.prefix + text for text in released)]
+
+    def idle(self) -> list[str | Report]:
+        """Nothing came for a while: what is complete goes out."""
+        return self._flush("idle")
+
+    def close(self) -> list[str | Report]:
+        """The log is over."""
+        return self._flush("close")
+
+    def _flush(self, why: str) -> list[str | Report]:
+        out: list[str | Report] = []
+        kept: list[Block] = []
+        for block in self._blocks:
+            if why == "idle" and block.state not in ("text", "fatal"):
+                kept.append(block)
+            else:
+                out += self._finished(block, why, "")
+        self._blocks = kept
+        return out
+
+    def dump(self) -> Json:
+        """The state, as JSON."""
+        return [self._before, [block.dump() for block in self._blocks]]
+
+    def load(self, state: Json) -> None:
+        """Goes on from a dumped state."""
+        self._before, blocks = state
+        self._blocks = [Block.restored(block) for block in blocks]
