@@ -34,7 +34,9 @@ class ServerSettings(Section):
     """`[server]`: where it listens, and what a client may send."""
 
     host: str = Field(
-        default="127.0.0.1", min_length=1, description="Address to listen on. There is no authentication yet: keep it on loopback."
+        default="127.0.0.1",
+        min_length=1,
+        description="Address to listen on. There is no authentication yet: keep it on loopback.",
     )
     port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8170, description="TCP port; 0 takes any free one.")
     max_body_bytes: Bytes = Field(default=1 << 20, description="Largest request body, in bytes.")

@@ -91,7 +91,9 @@ def error_lines(body: Mapping[str, Any], words: Words) -> Iterator[str]:
     for member in detail.get("group") or ():
         yield f"  | {exception_text(member)}"
     for field in detail.get("fields") or ():
-        yield f"  {printable(field.get('loc'))}: {printable(field.get('msg'))}"
+        line = f"{printable(field.get('loc'))}: {printable(field.get('msg'))}"
+        if line not in printable(message or ""):
+            yield f"  {line}"
 
 
 def exception_text(detail: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """The live display of a job: its state, a progress bar, a curve per metric and the last rows of numbers."""
 
+import threading
 from collections import deque
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -39,6 +40,9 @@ class LiveView:
         self._curves: dict[str, deque[float]] = {}
         self._last: dict[str, object] = {}
         self._hidden: set[str] = set()
+        # rich draws in a thread of its own. Never held while printing: that takes rich's own lock, and a drawing
+        # thread that holds rich's waits for this one.
+        self._lock = threading.Lock()
         self._live = Live(get_renderable=self.render, console=console, refresh_per_second=8)
 
     def open(self) -> AbstractContextManager[object]:
@@ -52,13 +56,16 @@ class LiveView:
             case "status":
                 value = str(body.get("value"))
                 line = event_lines("status", body, self._words)[0].split("  ", 1)[1]
-                self._title = Text(f"{message.service_name} {message.op.removesuffix('.start')}", "bold")
-                self._title.append(f"  {message.user}/{message.service_uuid}  {message.job_id}", "dim")
-                self._status = Text(line, STYLES.get(value, "bold cyan"))
+                title = Text(f"{message.service_name} {message.op.removesuffix('.start')}", "bold")
+                title.append(f"  {message.user}/{message.service_uuid}  {message.job_id}", "dim")
+                with self._lock:
+                    self._title, self._status = title, Text(line, STYLES.get(value, "bold cyan"))
             case "progress":
-                self._progress = body
+                with self._lock:
+                    self._progress = body
             case "metrics":
-                self._take(body)
+                with self._lock:
+                    self._take(body)
             case "error":
                 style = "yellow" if body.get("severity") == "warning" else "red"
                 for line in event_lines("error", body, self._words):
@@ -79,6 +86,10 @@ class LiveView:
 
     def render(self) -> RenderableType:
         """The display as it stands."""
+        with self._lock:
+            return self._render()
+
+    def _render(self) -> RenderableType:
         parts: list[RenderableType] = [Text.assemble(self._title, "  ", self._status)]
         if self._progress is not None:
             parts.append(self._bar(self._progress))
@@ -96,7 +107,8 @@ class LiveView:
 
     def _table(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
+        curves = {name: list(values) for name, values in self._curves.items() if len(values) > 1}
         for name, value in self._last.items():
-            curve = sparkline(self._curves[name], CURVE_WIDTH) if len(self._curves.get(name, ())) > 1 else ""
+            curve = sparkline(curves.get(name, ()), CURVE_WIDTH)
             table.add_row(Text(printable(name)), Text(number(value), "bold", justify="right"), Text(curve, "cyan"))
         return table

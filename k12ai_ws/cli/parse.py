@@ -128,6 +128,9 @@ def _batch(source: BinaryIO, args: argparse.Namespace) -> int:
         log = record.get("log") if isinstance(record, dict) else None
         if not isinstance(log, str):
             raise CommandFailed(f'{args.batch}, line {number}: it must be an object like {{"log": "text"}}')
-        events = [event_json(event, tongue) for event in parse(log.encode("utf-8", "surrogatepass"), args.parser or ["auto"], tongue)]
+        events = [
+            event_json(event, tongue)
+            for event in parse(log.encode("utf-8", "surrogatepass"), args.parser or ["auto"], tongue)
+        ]
         sys.stdout.write(orjson.dumps(events).decode() + "\n")
     return Exit.OK

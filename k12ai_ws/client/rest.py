@@ -94,10 +94,8 @@ class Rest:
         )
         try:
             response = await self._http.fetch(request, raise_error=False)
-        except OSError as e:
+        except (OSError, HTTPClientError) as e:  # Tornado raises its own time-outs whatever raise_error says
             raise Unreachable(self.address, reason_of(e)) from e
-        if response.code == 599 and response.error is not None:
-            raise Unreachable(self.address, reason_of(response.error)) from response.error
         return self._message(response)
 
     def _message(self, response: HTTPResponse) -> Message:

@@ -92,6 +92,10 @@ class Feed:
         """Ends a subscription; whether there was one."""
         return self._subscriptions.pop(name, None) is not None
 
+    def fail(self) -> None:
+        """Something unexpected: ends the connection, whose reader comes back and resumes."""
+        self._sink.fail()
+
     def close(self) -> None:
         """Ends all of them."""
         self._pump.cancel()
@@ -196,7 +200,8 @@ class Feed:
             page = await self._store.replay(wanted, after, limit=PAGE_EVENTS)
             scanned = page.scanned if scanned is None else min(scanned, page.scanned)
             merged |= {e.seq: e for e in page.events}
-            size, kept = 0, {}
+            size = 0
+            kept: dict[int, StoredEvent] = {}
             for seq in sorted(merged):
                 if seq > scanned:
                     break

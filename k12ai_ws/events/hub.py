@@ -1,11 +1,14 @@
 """The hub: tells every feed of every commit, each event's frame made once for all of them."""
 
+import logging
 from collections.abc import Callable, Sequence
 
 from k12ai_ws.store.store import Store, StoredEvent
 from k12ai_ws.wire.filter import EventKey
 
 from .feed import Feed, Sink
+
+log = logging.getLogger(__name__)
 
 
 class Hub:
@@ -56,5 +59,9 @@ class Hub:
             return frame
 
         for feed in tuple(self._feeds):
-            feed.publish(events, framed)
+            try:
+                feed.publish(events, framed)
+            except Exception:  # one broken connection must not keep the others from their events
+                log.exception("a connection's feed broke; the connection is closed")
+                feed.fail()
         self.head = events[-1].seq

@@ -28,12 +28,14 @@ def verdict(record: JobRecord, end: Exit, tail: Sequence[str] = ()) -> Verdict:
     """What the end of `record`'s run means; `tail` are the last lines that it printed.
 
     A stop that was asked for never hides that the job died of something else: it counts only where it reached the
-    living job, and an exception printed before it, or a signal that no stop sends, is the true cause.
+    living job. A signal that no stop sends is the true cause, and so is an exception printed before the stop where the
+    job then ended with an exit code, as an exception's way is; one that the stop's own signal had to end, or that
+    ended well, had survived its exception.
     """
     if end.lost:
         text = end.message or "the run vanished: its supervisor or its machine died, and nobody saw how the job ended"
         return Verdict(JobStatus.LOST, Reason.HOST_LOST, Code.LOST, Fault(Code.LOST, text))
-    if end.oom_killed:
+    if end.oom_killed and end.exit_code != 0:  # where only a child of the job was killed, the job may still succeed
         return _failed(
             Reason.OUT_OF_MEMORY, Code.OUT_OF_MEMORY, end.message or "the kernel killed the job: out of memory"
         )
@@ -43,28 +45,39 @@ def verdict(record: JobRecord, end: Exit, tail: Sequence[str] = ()) -> Verdict:
         return _failed(
             Reason.TIME_LIMIT, Code.TIME_LIMIT, end.message or "the job ran longer than its time limit and was ended"
         )
-    stopped = record.stop_requested_ms is not None and end.stop_delivered and not _died_before_stop(record)
-    if stopped and _is_stop(end):
+    stopped = record.stop_requested_ms is not None and end.stop_delivered and _is_stop(end)
+    if stopped and not (_is_own_exit(end) and _failed_before_stop(record)):
         return Verdict(JobStatus.STOPPED, Reason.STOPPED_BY_USER, Code.STOPPED)
     if end.exit_code == 0:
         return Verdict(JobStatus.FINISHED, Reason.COMPLETED, Code.FINISHED)
     return _own_death(record.last_error, end, tail)
 
 
-def _died_before_stop(record: JobRecord) -> bool:
+def _failed_before_stop(record: JobRecord) -> bool:
     error, stop = record.last_error, record.stop_requested_ms
     return error is not None and stop is not None and int(error["timestamp"]) < stop
 
 
+def _signal_of(end: Exit) -> int | None:
+    """The signal that ended the job, or that a shell says ended its child."""
+    if end.signal is not None:
+        return end.signal
+    number = (end.exit_code or 0) - SHELL_SIGNAL
+    return number if number in signals.valid_signals() else None
+
+
 def _is_stop(end: Exit) -> bool:
     """Whether this end is one that a delivered stop explains: any exit, but no signal of the job's own making."""
-    number = end.signal if end.signal is not None else (end.exit_code or 0) - SHELL_SIGNAL
-    known = number in signals.valid_signals()
-    return number in STOPPING_SIGNALS if known else end.signal is None
+    number = _signal_of(end)
+    return number is None or number in STOPPING_SIGNALS
+
+
+def _is_own_exit(end: Exit) -> bool:
+    return _signal_of(end) is None and end.exit_code != 0
 
 
 def _own_death(error: Mapping[str, Json] | None, end: Exit, tail: Sequence[str]) -> Verdict:
-    if error is not None and end.signal in (None, signals.SIGABRT):
+    if error is not None and _signal_of(end) in (None, signals.SIGABRT):
         code = int(error["code"])
         reasons = {Code.GPU_OUT_OF_MEMORY: Reason.GPU_OUT_OF_MEMORY, Code.OUT_OF_MEMORY: Reason.OUT_OF_MEMORY}
         return Verdict(
@@ -72,7 +85,13 @@ def _own_death(error: Mapping[str, Json] | None, end: Exit, tail: Sequence[str])
         )
     if end.signal is not None:
         return _failed(Reason.SIGNAL, Code.KILLED_BY_SIGNAL, _about_signal(end.signal))
-    text = f"the job exited with code {end.exit_code} and printed no exception"
+    number = _signal_of(end)
+    if number is not None:
+        text = f"the job exited with code {end.exit_code}: as a shell says it, {_about_signal(number)}"
+    elif end.exit_code is None:
+        text = "the job ended, and neither an exit code nor a signal is known"
+    else:
+        text = f"the job exited with code {end.exit_code} and printed no exception"
     if tail:
         text += "; its last lines were:\n" + "\n".join(tail)
     return _failed(Reason.EXIT_CODE, Code.UNKNOWN, text)
@@ -83,7 +102,7 @@ def _known(code: int) -> bool:
 
 
 def _about_signal(number: int) -> str:
-    known = number in signals.valid_signals()
+    known = number in set(signals.Signals)  # not valid_signals(): the real-time ones have numbers, but no names
     name = signals.Signals(number).name if known else f"signal {number}"
     hints = {
         signals.SIGKILL: "somebody or the kernel killed it; that alone is no proof of too little memory, so look at "

@@ -89,6 +89,8 @@ def step(record: JobRecord, signal: Signal) -> Step:
         case Launched():
             return _launched(record, signal)
         case LaunchFailed(fault, reason, at_ms):
+            if not _is_launching(record):
+                return Step(record)
             return _end(record, Verdict(JobStatus.FAILED, reason, fault.code, fault), None, at_ms)
         case StopRequested():
             return _stop(record, signal)
@@ -121,7 +123,13 @@ def _admitted(record: JobRecord) -> Step:
     return Step(record, (status_of(record),), (Action.LAUNCH,))
 
 
+def _is_launching(record: JobRecord) -> bool:
+    return record.handle is None and record.status in (JobStatus.STARTING, JobStatus.STOPPING)
+
+
 def _launched(record: JobRecord, signal: Launched) -> Step:
+    if not _is_launching(record):
+        return Step(record)
     record = replace(record, handle=signal.handle, launcher=signal.launcher, started_ms=signal.at_ms)
     if record.status is JobStatus.STOPPING:  # the stop came while it was being launched
         return Step(record, (), (Action.STOP,))

@@ -8,7 +8,6 @@ from weakref import WeakValueDictionary
 
 from k12ai_ws.drivers.registry import Registry
 from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
-from k12ai_ws.logs.pipeline import Pipeline
 from k12ai_ws.store.store import LogPosition, Store, StoredEvent, StoreError
 from k12ai_ws.wire.bodies import Fault
 from k12ai_ws.wire.codes import Code, Language
@@ -16,12 +15,13 @@ from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.requests import FrameworkRequest, Refusal, refuse
 from k12ai_ws.wire.status import JobStatus, Reason
 
+from .hosts import Hosts
 from .life import Action, Admitted, StopRequested, status_of
 from .queue import Queue, QueueFull
-from .reading import LogReader, encode_event
+from .reading import encode_event
 from .run import Run
 from .runner import Runner
-from .workspace import DriverHost, Folders
+from .workspace import DRIVER_TIMEOUT_S, DriverHost, Folders
 
 ATTEMPTS = 5
 """How often a job's log is taken up again after an unexpected fault before the job is given up."""
@@ -45,13 +45,12 @@ class JobManager:
         clock_ms: Callable[[], int],
         new_id: Callable[[], str],
         default_time_limit_s: float | None = None,
+        driver_timeout_s: float = DRIVER_TIMEOUT_S,
     ) -> None:
         self._store = store
         self._runner = runner
-        self._registry = registry
-        self._folders = folders
+        self._hosts = Hosts(registry, folders, driver_threads, timeout_s=driver_timeout_s)
         self._queue = queue
-        self._driver_threads = driver_threads
         self._clock_ms = clock_ms
         self._new_id = new_id
         self._default_time_limit_s = default_time_limit_s
@@ -64,7 +63,7 @@ class JobManager:
     @property
     def registry(self) -> Registry:
         """The services that jobs can be started of."""
-        return self._registry
+        return self._hosts.registry
 
     @property
     def launcher_name(self) -> str:
@@ -120,21 +119,22 @@ class JobManager:
             idempotency_key=idempotency_key,
             request_digest=digest,
         )
-        host = self._host(record)
+        host = self._hosts.of(record)
         if host is None:
-            raise self._no_such_task(request)
+            raise self._hosts.no_such_task(request)
         self._check_free(request)
         self._active[record.key] = None
         try:
             params = await host.check()
             record = JobRecord.from_json({**record.to_json(), "params": params})
             try:
-                self._queue.check_room(record.user)
+                self._queue.reserve(record.job_id, record.user)
             except QueueFull as e:
                 raise refuse(Code.QUEUE_FULL, str(e)) from None
             run = Run(record, self._store, self._clock_ms)
             stored = await run.create()
         except BaseException:
+            self._queue.remove(record.job_id)
             del self._active[record.key]
             raise
         self._active[record.key] = run
@@ -145,14 +145,19 @@ class JobManager:
     async def _admit(self, run: Run | None = None) -> Sequence[StoredEvent]:
         """Lets waiting jobs go; where `run` is among them, returns the events of its going."""
         events: Sequence[StoredEvent] = ()
+        mine = False
         for job_id in self._queue.admit():
             admitted = self._by_id[job_id]
             if admitted is run:
-                try:
-                    events, _ = await run.apply(Admitted())
-                except StoreError as e:
-                    log.error("job %s: %s", job_id, e)  # its task tries again
-            self._carry(admitted)
+                mine = True
+            else:
+                self._carry(admitted)
+        if run is not None and mine:  # last: the others do not wait for it
+            try:
+                events, _ = await run.apply(Admitted())
+            except StoreError as e:
+                log.error("job %s: %s", run.record.job_id, e)  # its task tries again
+            self._carry(run)
         return events
 
     async def stop(self, request: FrameworkRequest) -> bytes:
@@ -172,7 +177,11 @@ class JobManager:
             )
         events, actions = await run.apply(StopRequested(request.user, self._clock_ms()))
         if Action.STOP in actions and run.record.handle is not None:
-            await self._runner.stop(run.record.handle)
+            try:
+                await self._runner.stop(run.record.handle)
+            except LaunchError as e:
+                message = f"the stop of job {record.job_id} is stored, but not delivered: {e.message}; send it again"
+                raise refuse(Code(e.code) if e.code in set(Code) else Code.ENGINE_FAILED, message) from e
         if run.record.status.terminal and record.job_id not in self._tasks:
             await self._retire(run)
         return events[0].payload if events else self._status_now(run.record)
@@ -218,7 +227,7 @@ class JobManager:
 
     async def _to_its_end(self, run: Run) -> None:
         job_id = run.record.job_id
-        host = self._host(run.record)
+        host = self._hosts.of(run.record)
         await run.apply_surely(Admitted())
         failed_at, attempts = -1, 0
         while not run.record.status.terminal:
@@ -229,7 +238,10 @@ class JobManager:
                 if handle is None:
                     break
                 start = await self._store.position(job_id)
-                await self._runner.follow(run, handle, lambda at: self._reader(run.record, host, at), start)
+                await self._runner.follow(run, handle, lambda at: self._hosts.reader(run.record, host, at), start)
+            except StoreError as e:  # no fault of the job's: it waits for as long as the store needs
+                log.error("job %s: %s; trying again in %g s", job_id, e, RETRY_S)
+                await asyncio.sleep(RETRY_S)
             except Exception as e:
                 log.exception("job %s: following it failed", job_id)
                 offset = start.offset if start else 0
@@ -266,48 +278,6 @@ class JobManager:
             await self._admit()
 
     # ---- small things
-
-    def _host(self, record: JobRecord) -> DriverHost | None:
-        service = self._registry.services.get(record.service_name)
-        if service is None or record.task not in service.driver.tasks:
-            return None
-        return DriverHost(service.driver, record, self._folders, self._driver_threads)
-
-    def _reader(self, record: JobRecord, host: DriverHost | None, start: LogPosition | None) -> LogReader:
-        """The reader of a job's log; blocking. A driver that fails here costs only its own parsers."""
-
-        def default() -> Pipeline:
-            return Pipeline(["auto"], language=record.language)
-
-        if host is None:
-            return LogReader(record, default, start)
-
-        def chosen() -> Pipeline:
-            return Pipeline(host.parsers(), classify=host.classify, language=record.language)
-
-        try:
-            return LogReader(record, chosen, start)
-        except Exception as e:
-            log.exception("the driver of %s failed in parsers; reading with the preset auto", record.service_name)
-            text = f"the driver's log parsers cannot be used, the log is read with the preset auto: {e}"
-            return LogReader(record, default, start, notice=Fault(Code.WARNING, text, severity="warning"))
-
-    def _no_such_task(self, request: FrameworkRequest) -> Refusal:
-        services = self._registry.services
-        service = services.get(request.service_name)
-        if service is None:
-            broken = [b.error for b in self._registry.broken if request.service_name in (b.plugin, b.distribution)]
-            return refuse(
-                Code.SERVICE_NOT_FOUND,
-                f"there is no service {request.service_name!r}; there are: {', '.join(sorted(services)) or 'none'}"
-                + (f". Its plugin failed to load: {broken[0]}" if broken else ""),
-            )
-        return refuse(
-            Code.VALUE_INVALID,
-            f"service {request.service_name!r} has no task {request.task!r}; it has: "
-            + ", ".join(service.driver.tasks),
-            fields=[{"loc": "op", "msg": "unknown task", "type": "unknown_task"}],
-        )
 
     def _check_free(self, request: FrameworkRequest) -> None:
         key = (request.user, request.service_uuid)

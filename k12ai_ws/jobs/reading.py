@@ -1,5 +1,6 @@
 """Reading one job's log: chunks in, encoded events and the position they reach out. Runs in a parsing thread."""
 
+import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from k12ai_ws.launchers.launcher import Chunk
 from k12ai_ws.logs.pipeline import Pipeline
 from k12ai_ws.store.store import LogPosition, NewEvent
 from k12ai_ws.wire.bodies import Body, Fault, Json, LogEvent, LogLines, Metrics, Progress
+from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.envelope import encode, envelope
 from k12ai_ws.wire.job import JobRecord
 
@@ -59,6 +61,7 @@ class LogReader:
         self._pipeline = pipeline()
         self._notice = notice if start is None else None
         self._tail: list[str] = []
+        self._warned: set[str] = set()
         self.offset = start.offset if start else 0
         if start is not None:
             try:
@@ -88,7 +91,10 @@ class LogReader:
 
     def close(self, at_ms: int) -> Reading:
         """The rest, at the end of the log."""
-        return self._reading([(at_ms, e) for e in self._pipeline.close(at_ms=at_ms)])
+        found: list[tuple[int, LogEvent]] = [(at_ms, e) for e in self._pipeline.close(at_ms=at_ms)]
+        if self._notice is not None and not found:  # the job printed nothing
+            found, self._notice = [(at_ms, self._notice)], None
+        return self._reading(found)
 
     def _reading(self, found: Sequence[tuple[int, LogEvent]]) -> Reading:
         if self._notice is not None and found:
@@ -97,7 +103,14 @@ class LogReader:
         if not found:
             return Reading()
         last: dict[str, Json] = {}
+        events: list[NewEvent] = []
         for at_ms, event in found:
+            try:
+                _check(event)
+                events.append(encode_event(self._record, event, at_ms))
+            except Exception as e:  # noqa: BLE001 - a driver's parser may give anything: it costs this event alone
+                events += self._unusable(event, e, at_ms)
+                continue
             match event:
                 case Metrics():
                     last["last_metrics"] = {"timestamp": at_ms, **event.body()}
@@ -108,8 +121,34 @@ class LogReader:
                 case LogLines(lines=lines):
                     kept = [line[:TAIL_CHARS] for line in lines[-TAIL_LINES:] if line.strip()]
                     self._tail = (self._tail + kept)[-TAIL_LINES:]
-        return Reading(
-            [encode_event(self._record, event, at_ms) for at_ms, event in found],
-            LogPosition(self.offset, {"pipeline": self._pipeline.dump(), "tail": self._tail}),
-            **last,
+        state = {"pipeline": self._pipeline.dump(), "tail": self._tail}
+        try:
+            encode(state)
+        except TypeError as e:  # a parser of the driver keeps something in `state` that is no JSON value
+            state = {"tail": self._tail}
+            at_ms = found[-1][0]
+            events += self._warn("state", f"the state of a log parser cannot be stored: {e}; a restart loses it", at_ms)
+        return Reading(events, LogPosition(self.offset, state), **last)
+
+    def _unusable(self, event: object, error: Exception, at_ms: int) -> Sequence[NewEvent]:
+        shown = reprlib.repr(event)
+        return self._warn(
+            "event", f"a log parser gave {shown}, which is no event: {type(error).__name__}: {error}", at_ms
         )
+
+    def _warn(self, kind: str, text: str, at_ms: int) -> Sequence[NewEvent]:
+        """A warning of a driver's fault; one of a kind, as the fault may come with every line."""
+        if kind in self._warned:
+            return ()
+        self._warned.add(kind)
+        return (encode_event(self._record, Fault(Code.WARNING, text, severity="warning"), at_ms),)
+
+
+def _check(event: object) -> None:
+    """Raises TypeError for what is no event that a log may give."""
+    if not isinstance(event, Metrics | Progress | Fault | LogLines):
+        raise TypeError("a parser gives Metrics, Progress or Fault")
+    if isinstance(event, Metrics):
+        for name, value in event.values.items():
+            if not (isinstance(name, str) and (value is None or type(value) in (int, float))):
+                raise TypeError(f"metrics map names to numbers, not {reprlib.repr(name)} to {reprlib.repr(value)}")

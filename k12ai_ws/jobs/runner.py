@@ -14,9 +14,9 @@ from k12ai_ws.wire.job import Exit
 from .life import Ended, Launched, LaunchFailed
 from .reading import LogReader
 from .run import Run
+from .threads import contained
 
-RETRY_S = 1.0
-
+A = TypeVar("A")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -47,22 +47,35 @@ class Runner:
         await self.launcher.stop(handle, self._grace_s)
 
     async def follow(
-        self, run: Run, handle: Handle, new_reader: Callable[[LogPosition | None], LogReader], start: LogPosition | None
+        self,
+        run: Run,
+        handle: Handle,
+        new_reader: Callable[[LogPosition | None], Awaitable[LogReader]],
+        start: LogPosition | None,
     ) -> None:
         """Reads the log from `start` to its end, then stores how the job ended. Cancelling leaves the job running."""
-        loop = asyncio.get_running_loop()
-        reader = await loop.run_in_executor(self._parsing, new_reader, start)
+        reader = await new_reader(start)
         async for chunks in self.launcher.logs(handle, reader.offset):
             if chunks:
-                await run.ingest(await loop.run_in_executor(self._parsing, reader.read, chunks))
+                await run.ingest(await self._parse(reader.read, chunks))
             else:
-                await run.ingest(await loop.run_in_executor(self._parsing, reader.idle, self._clock_ms()))
+                await run.ingest(await self._parse(reader.idle, self._clock_ms()))
         end = await self.launcher.wait(handle)
         now = end.ended_ms or self._clock_ms()
-        rest = await loop.run_in_executor(self._parsing, reader.close, now)
+        rest = await self._parse(reader.close, now)
         await run.apply_surely(Ended(end, now, reader.tail), last=rest)
         await self.launcher.release(handle)
 
+    async def _parse(self, work: Callable[[A], T], argument: A) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._parsing, contained(work), argument)
+
     async def give_up(self, run: Run, message: str) -> None:
-        """The run cannot be followed by this server: its end is unknown."""
+        """The run cannot be followed by this server: its end is unknown. It is told to stop, as far as that goes: the
+        next job of its user and service_uuid must not share a folder with one that nobody sees.
+        """
+        if run.record.handle is not None:
+            try:
+                await self.stop(run.record.handle)
+            except Exception:
+                log.exception("job %s: it is given up, and may run on", run.record.job_id)
         await run.apply_surely(Ended(Exit(lost=True, message=message), self._clock_ms()))

@@ -1,6 +1,7 @@
 """What surrounds one job's driver: its folders, and guarded calls of the driver's methods."""
 
 import asyncio
+import reprlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -15,14 +16,23 @@ from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
 from k12ai_ws.logs.parser import LogParser
 from k12ai_ws.wire.bodies import Fault
 from k12ai_ws.wire.codes import Code
+from k12ai_ws.wire.envelope import encode
 from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.requests import Refusal, fields_of, message_of
 from k12ai_ws.wire.status import Reason
+
+from .threads import contained
 
 T = TypeVar("T")
 
 DRIVER_TIMEOUT_S = 30.0
 """A driver's method must answer within so many seconds; it runs in a thread and cannot be ended, only left."""
+DRIVER_TURNS = 4
+"""Calls of one driver at one time."""
+
+
+class Unanswered(Exception):
+    """The driver's method did not come back in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +62,23 @@ class Folders:
 class DriverHost:
     """Calls a driver for one job: off the loop, with a time-out, its faults turned into the contract's errors."""
 
-    def __init__(self, driver: Driver, record: JobRecord, folders: Folders, executor: Executor) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        record: JobRecord,
+        folders: Folders,
+        executor: Executor,
+        *,
+        turns: asyncio.Semaphore,
+        timeout_s: float = DRIVER_TIMEOUT_S,
+    ) -> None:
+        """`turns` bounds the calls of this driver under way, the hung ones among them."""
         self._driver = driver
         self._record = record
         self._folders = folders
         self._executor = executor
+        self._turns = turns
+        self._timeout_s = timeout_s
         self._job: Job | None = None
 
     def _describe(self) -> Job:
@@ -79,11 +101,24 @@ class DriverHost:
         return self._job
 
     async def _call(self, method: Callable[[], T]) -> T:
+        """Raises what the method raises, or Unanswered."""
         loop = asyncio.get_running_loop()
-        return await asyncio.wait_for(loop.run_in_executor(self._executor, method), DRIVER_TIMEOUT_S)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._turns.acquire()
+                call = loop.run_in_executor(self._executor, contained(method))
+                call.add_done_callback(self._over)  # not when we stop waiting, but when the thread comes back
+                return await asyncio.shield(call)
+        except TimeoutError as e:
+            raise Unanswered(f"it did not answer within {self._timeout_s:g} s") from e
+
+    def _over(self, call: "asyncio.Future[T]") -> None:
+        self._turns.release()
+        if not call.cancelled():
+            call.exception()  # seen: where nobody waits any longer, it has nobody else to go to
 
     def _blame(self, what: str, error: BaseException) -> str:
-        text = "it did not answer in time" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
+        text = str(error) if isinstance(error, Unanswered) else f"{type(error).__name__}: {error}"
         return f"the driver of {self._record.service_name!r} failed in {what}: {text}"
 
     async def check(self) -> dict[str, Any]:
@@ -95,7 +130,14 @@ class DriverHost:
         def examine() -> dict[str, Any]:
             job = self._describe()
             self._driver.check(job)
-            return dict(job.params.model_dump(mode="json"))
+            params = dict(job.params.model_dump(mode="json"))
+            try:
+                encode(params)
+            except TypeError as e:
+                fields = [{"loc": "service_params", "msg": f"cannot be stored: {e}", "type": "not_json"}]
+                fault = Fault(Code.PARAMS_INVALID, f"service_params: cannot be stored: {e}", detail={"fields": fields})
+                raise Refusal(fault) from None
+            return params
 
         try:
             return await self._call(examine)
@@ -106,8 +148,10 @@ class DriverHost:
             raise Refusal(Fault(code, message_of(fields), detail={"fields": fields})) from None
         except Refused as e:
             loc = f"service_params.{e.field}" if e.field else "service_params"
-            fields = [{"loc": loc, "msg": e.message, "type": "refused"}]
-            raise Refusal(Fault(e.code, e.message, detail={"fields": fields})) from None
+            fields = [{"loc": loc, "msg": str(e.message), "type": "refused"}]
+            raise Refusal(Fault(e.code, str(e.message), detail={"fields": fields})) from None
+        except Refusal:
+            raise
         except Exception as e:
             raise Refusal(Fault(Code.START_FAILED, self._blame("check", e))) from e
 
@@ -137,10 +181,20 @@ class DriverHost:
         except Exception as e:
             raise LaunchError(Code.START_FAILED, Reason.LAUNCH_FAILED, self._blame("launch", e)) from e
 
-    def parsers(self) -> Sequence[LogParser | str]:
-        """The log parsers that the driver chose; blocking."""
-        return self._driver.parsers(self._describe())
+    async def parsers(self) -> Sequence[LogParser | str]:
+        """The log parsers that the driver chose. Raises whatever the driver raises, TypeError for rubbish."""
+
+        def choose() -> Sequence[LogParser | str]:
+            chosen = self._driver.parsers(self._describe())
+            if not isinstance(chosen, Sequence) or isinstance(chosen, str):
+                raise TypeError(f"parsers() must return a list, not {reprlib.repr(chosen)}")
+            for parser in chosen:
+                if not isinstance(parser, LogParser | str):
+                    raise TypeError(f"a parser is a LogParser or a preset's name, not {reprlib.repr(parser)}")
+            return chosen
+
+        return await self._call(choose)
 
     def classify(self, fault: Fault) -> int | None:
         """The driver's code for a fault; blocking."""
-        return self._driver.classify(fault)
+        return contained(self._driver.classify)(fault)

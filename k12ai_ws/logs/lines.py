@@ -23,6 +23,8 @@ class Split:
     lines: list[str] = field(default_factory=list)
     passing: list[tuple[int, str]] = field(default_factory=list)
     truncated: int = 0
+    text: str = ""
+    """The chunk itself, cleaned: what is not in it (and not in the first line) is in none of the lines."""
 
 
 class LineSplitter:
@@ -64,6 +66,7 @@ class LineSplitter:
                 self._held = text[match.start() :]
                 text = text[: match.start()]
             text = plain(text.replace("\r\n", "\n"))
+        split.text = text
         pieces = text.split("\n")
         last = pieces.pop()
         if pieces:

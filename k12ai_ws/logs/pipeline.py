@@ -11,7 +11,9 @@ from .limits import Limits
 from .lines import LineSplitter, Split
 from .parser import Found, LogParser
 from .presets import UnknownPreset, preset
-from .presets.pairs import MAYBE, read_pairs
+from .presets.generic import GenericParser
+from .presets.pairs import read_pairs
+from .presets.prefilter import worth_reading
 from .progress import ProgressMeter, read_progress
 from .tracebacks import HINTS, Report, TracebackRecogniser
 from .tracebacks.syntax import RECORD
@@ -27,7 +29,14 @@ def _ordinary(line: str) -> bool:
     """Whether a line after an exception is output of its own: a log record, a progress bar or metrics."""
     if RECORD.match(line) or read_progress(line):
         return True
-    return bool(MAYBE.search(line)) and any(reading.values() is not None for reading in read_pairs(line))
+    return worth_reading(line) and any(reading.values() is not None for reading in read_pairs(line))
+
+
+def _has(line: str, hints: list[str]) -> bool:
+    for hint in hints:  # noqa: SIM110 - a generator costs more than the test itself
+        if hint in line:
+            return True
+    return False
 
 
 class Pipeline:
@@ -49,6 +58,7 @@ class Pipeline:
     ) -> None:
         self._limits = limits or Limits()
         self._parsers = [preset(parser) if isinstance(parser, str) else parser for parser in parsers]
+        self._quick = all(isinstance(parser, GenericParser) for parser in self._parsers)
         self._off: set[int] = set()
         self._classify = classify
         self._language: Language = language
@@ -83,7 +93,7 @@ class Pipeline:
             self._items(self._recognisers[stream].close(), stream, at_ms, out)
         for index, parser in enumerate(self._parsers):
             if index not in self._off:
-                self._ask(index, parser, parser.close, out)
+                self._ask(index, parser, None, out)
         out += self._meter.flush(at_ms)
         return out
 
@@ -120,24 +130,32 @@ class Pipeline:
         for start in range(0, len(lines), self._limits.lines_per_event):
             cut = split.truncated if not start else 0
             out.append(LogLines(stream, lines[start : start + self._limits.lines_per_event], cut))
+        if not lines and not split.passing:
+            return
+        hints = [hint for hint in HINTS if hint in split.text or (lines and hint in lines[0])]
         if split.passing:
             at = 0
             for index, text in split.passing:
-                self._lines(lines[at:index], stream, at_ms, out)
-                at = index
-                self._progress(text, stream, at_ms, out)
+                if index > at:
+                    self._lines(lines[at:index], hints, stream, at_ms, out)
+                    at = index
+                if (event := self._meter.draw(stream, text, at_ms)) is not None:
+                    out.append(event)
             lines = lines[at:]
-        self._lines(lines, stream, at_ms, out)
+        self._lines(lines, hints, stream, at_ms, out)
 
-    def _lines(self, lines: list[str], stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
+    def _lines(self, lines: list[str], hints: list[str], stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
         recogniser = self._recognisers[stream]
-        for line in lines:
-            if recogniser.open or any(hint in line for hint in HINTS):
+        quick = self._quick
+        begun = 0
+        for index, line in enumerate(lines):
+            if recogniser.open or (hints and _has(line, hints)):
+                recogniser.remember(lines[begun:index])
+                begun = index + 1
                 self._items(recogniser.feed(line), stream, at_ms, out)
-            else:
-                if line:
-                    recogniser.remember(line)
+            elif not quick or worth_reading(line):
                 self._ordinary_line(line, stream, at_ms, out)
+        recogniser.remember(lines[begun:])
 
     def _items(self, items: Iterable[str | Report], stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
         for item in items:
@@ -148,22 +166,19 @@ class Pipeline:
 
     def _ordinary_line(self, line: str, stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
         if "%" in line or "/" in line:
-            self._progress(line, stream, at_ms, out)
+            state = read_progress(line)
+            if state is not None and (event := self._meter.see(stream, state, at_ms)) is not None:
+                out.append(event)
         for index, parser in enumerate(self._parsers):
             if index not in self._off:
-                self._ask(index, parser, lambda parser=parser: parser.feed(line), out)  # type: ignore[misc]
+                self._ask(index, parser, line, out)
 
-    def _progress(self, text: str, stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
-        state = read_progress(text)
-        if state is not None:
-            event = self._meter.see(stream, state, at_ms)
-            if event is not None:
-                out.append(event)
-
-    def _ask(self, index: int, parser: LogParser, call: Callable[[], Iterable[Found]], out: list[LogEvent]) -> None:
-        """What a parser says. One that raises is switched off for this job: its bug must not end the reading."""
+    def _ask(self, index: int, parser: LogParser, line: str | None, out: list[LogEvent]) -> None:
+        """What a parser says to a line, or to the log's end. One that raises is switched off for this job: its bug
+        must not end the reading.
+        """
         try:
-            found = list(call())
+            found = list(parser.close() if line is None else parser.feed(line))
         except Exception as error:  # noqa: BLE001 - any bug of any plugin's parser
             self._off.add(index)
             out.append(self._broken(f"the log parser {type(parser).__name__}", error))

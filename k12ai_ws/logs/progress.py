@@ -9,11 +9,12 @@ from k12ai_ws.wire.bodies import Json, Progress
 from .limits import Limits
 
 _COUNT = r"(\d[\d.,]*[kKMGT]?i?B?)"
-_TQDM = re.compile(
-    r"^\s*(?P<desc>.*?):?\s*(?P<percent>\d{1,3})%\|(?P<bar>[^|]*)\|\s*"
-    rf"(?P<n>{_COUNT})/(?P<total>{_COUNT})\s*(?:\[(?P<elapsed>[\d:]+)<(?P<eta>[\d:?]+)(?:,\s*(?P<rate>[^,\]]*))?)?"
+_BAR = re.compile(r"(?P<desc>.*?):?\s*(?P<percent>\d{1,3})$")
+_AFTER_BAR = re.compile(
+    rf"[^|]*\|\s*(?P<n>{_COUNT})/(?P<total>{_COUNT})\s*"
+    r"(?:\[(?P<elapsed>[\d:]+)<(?P<eta>[\d:?]+)(?:,\s*(?P<rate>[^,\]]*))?)?"
 )
-_COUNTED = re.compile(r"^(?P<desc>.*?):?\s*\[(?P<n>\d+)/(?P<total>\d+)\]\s+(?P<percent>\d{1,3})%\|")
+_COUNTED = re.compile(r"(?P<desc>.*?):?\s*\[(?P<n>\d+)/(?P<total>\d+)\]\s+\d{1,3}%\|")
 _KERAS = re.compile(
     r"^\s*(?P<n>\d+)/(?P<total>\d+)\s+(?:\[[=>.]{3,}\]|[━╸╺]{3,}|-\s\d+s\b)[\s-]*(?:ETA:\s*(?P<eta>[\d:]+)s?|(?P<left>\d+)s\b)?"
 )
@@ -25,27 +26,30 @@ _UNIT = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 def read_progress(line: str) -> Progress | None:
     """What a bar in this line shows, or None where there is none."""
-    if "%" in line:
-        match = _TQDM.match(line) or _COUNTED.match(line)
-        if match:
-            return _bar(match)
+    at = line.find("%|")
+    if at > 0:
+        after = _AFTER_BAR.match(line, at + 2)
+        if after and (before := _BAR.match(line[max(0, at - 300) : at].lstrip())):
+            return _bar({**before.groupdict(), **after.groupdict()})
+        if counted := _COUNTED.match(line):
+            return _bar(counted.groupdict())
     if "/" in line:
-        if match := _KERAS.match(line):
-            return _bar(match)
-        if match := _EPOCH.match(line):
+        start = line.lstrip()[:1]
+        if start.isdigit() and (match := _KERAS.match(line)):
+            return _bar(match.groupdict())
+        if "poch" in line and (match := _EPOCH.match(line)):
             n, total = int(match["n"][:9]), int(match["total"][:9])
             if 0 < n <= total:
                 return Progress((n - 1) / total, n - 1, total, unit="epoch")
-    if "%" in line and _BARRED.search(line) and (match := _PERCENT.match(line)):
+    if "%" in line and len(line) < 1000 and _BARRED.search(line) and (match := _PERCENT.match(line)):
         percent = float(match["percent"])
         if percent <= 100:
             return Progress(percent / 100, percent, 100, unit="%", desc=match["desc"].strip() or None)
     return None
 
 
-def _bar(match: re.Match[str]) -> Progress | None:
-    found = match.groupdict()
-    n, total = _count(found["n"]), _count(found["total"])
+def _bar(found: dict[str, str | None]) -> Progress | None:
+    n, total = _count(found["n"] or ""), _count(found["total"] or "")
     if total <= 0 or n > total * 1.001:
         return None
     rate = (found.get("rate") or "").strip()
@@ -89,16 +93,52 @@ class ProgressMeter:
         self._last: dict[str, Progress] = {}  # bar -> that event
         self._held: dict[str, Progress] = {}  # bar -> its newest state that waits
         self._new: list[int] = []  # when the last new bars were announced
+        self._run: tuple[str, str, int] | None = None  # the bar whose states are put off, and the time of that
+        self._unread = ""  # the last of these states
 
     def tick(self, at_ms: int) -> Iterator[Progress]:
         """The waiting states whose time has come."""
+        self._settle()
         if self._held:
-            for key in [k for k in self._held if at_ms - self._sent.get(k, -(10**15)) >= self._limits.progress_interval_ms]:
+            late = [k for k in self._held if at_ms - self._sent.get(k, -(10**15)) >= self._limits.progress_interval_ms]
+            for key in late:
                 yield self._send(key, self._held.pop(key), at_ms)
+
+    def draw(self, stream: str, text: str, at_ms: int) -> Progress | None:
+        """A state that is drawn over was seen. While nothing of its bar may be sent, only the last one is read."""
+        at = text.find("%|")
+        if at > 0:
+            key = (stream, text[:at].rstrip("0123456789. "), at_ms)
+            if key == self._run:
+                self._unread = text
+                return None
+            self._settle()
+            state = read_progress(text)
+            if state is None:
+                return None
+            event = self.see(stream, state, at_ms)
+            if self._sent.get(self._key(stream, state), -(10**15)) > at_ms - self._limits.progress_interval_ms:
+                self._run = key
+            return event
+        state = read_progress(text)
+        return self.see(stream, state, at_ms) if state else None
+
+    def _settle(self) -> None:
+        """Reads the state that was put off. It can only wait: its bar was sent a moment ago."""
+        if self._run is not None:
+            stream, _, at_ms = self._run
+            text, self._run, self._unread = self._unread, None, ""
+            if text and (state := read_progress(text)):
+                self.see(stream, state, at_ms)
+
+    @staticmethod
+    def _key(stream: str, state: Progress) -> str:
+        return f"{stream}:{state.desc}:{state.total}"
 
     def see(self, stream: str, state: Progress, at_ms: int) -> Progress | None:
         """A bar was drawn: the event to send now, if any."""
-        key = f"{stream}:{state.desc}:{state.total}"
+        self._settle()
+        key = self._key(stream, state)
         sent = self._sent.get(key)
         if self._last.get(key) == state:
             self._held.pop(key, None)
@@ -127,16 +167,18 @@ class ProgressMeter:
 
     def flush(self, at_ms: int) -> list[Progress]:
         """Everything that waits, now."""
+        self._settle()
         held, self._held = self._held, {}
         return [self._send(key, state, at_ms) for key, state in held.items()]
 
     def dump(self) -> Json:
         """The state, as JSON."""
+        self._settle()
         return [
-            self._sent,
+            dict(self._sent),
             {key: asdict(state) for key, state in self._last.items()},
             {key: asdict(state) for key, state in self._held.items()},
-            self._new,
+            list(self._new),
         ]
 
     def load(self, state: Json) -> None:

@@ -64,7 +64,10 @@ def encode(message: Json) -> bytes:
     try:
         return orjson.dumps(message)
     except TypeError:
-        return orjson.dumps(_plain(message))
+        try:
+            return orjson.dumps(_plain(message))
+        except RecursionError as e:
+            raise TypeError("the value is nested too deeply for JSON") from e
 
 
 def _plain(value: Json) -> Json:

@@ -131,7 +131,7 @@ class Channel:
         self.send(message)
         while True:
             answer, raw = await self.next_raw()
-            if answer.get("id") == wanted and "seq" not in answer:
+            if answer.get("id") == wanted and answer["op"] != "bookmark":
                 self._kept = kept
                 return answer
             kept.append((answer, raw))

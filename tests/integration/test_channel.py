@@ -257,7 +257,7 @@ async def test_jobs_are_started_and_stopped_over_the_channel(client):
         ("NaN", 100103),
         ('{"tag":"\\ud800"}', 100103),
         ("[" * 100_000, 100103),
-        ('{"a":' * 900 + "1" + "}" * 900, 100102),
+        ('{"a":' * 900 + "1" + "}" * 900, 100101),
         (b"\x00\xff", 100103),
         (b'{"tag":"channel","op":"ping","id":"1"}', 100103),
         ({}, 100101),
@@ -336,8 +336,10 @@ async def test_no_pong_closes_4408(serve):
     client = await serve({"channel": {"ping_interval_s": 0.2, "pong_timeout_s": 0.5}})
     silent, alive = await client.channel(pongs=False), await client.channel()
     await alive.subscribe("s")
+    reading = asyncio.ensure_future(alive.next())  # which answers pings too
     assert await silent.close_code(10) == 4408
-    await alive.ping()
+    await client.start()
+    assert (await reading)["type"] == "status"
 
 
 async def test_bookmarks_come_in_silence(serve):

@@ -7,8 +7,10 @@ from k12ai_ws.logs.parser import Found, LogParser
 from k12ai_ws.wire.bodies import Metrics
 
 from .dicts import read_dict
-from .pairs import MAYBE, Reading, message_of, read_pairs
+from .pairs import PairReader, Reading, message_of, read_positions
+from .prefilter import may_head, worth_reading
 from .tables import TableReader
+from .vocabulary import is_validation
 
 _HEADING = re.compile(r"^\W*epoch\s*:?\s*[\[(]?\s*(\d+)\b(?:\s*(?:/|of)\s*\d+)?\W*$", re.IGNORECASE)
 
@@ -24,33 +26,45 @@ class GenericParser(LogParser):
     pairs = True
     known_only = True
 
+    def __init__(self) -> None:
+        self._pairs = PairReader(known_only=self.known_only)
+
     def feed(self, line: str) -> Iterable[Found]:
         """The metrics of this line."""
-        return [Metrics(self._placed(values)) for reading in self._read(line) if (values := reading.values()) is not None]
+        return [
+            Metrics(self._placed(values, reading.positions))
+            for reading in self._read(line)
+            if (values := reading.values()) is not None
+        ]
 
-    def _placed(self, values: dict[str, float | None]) -> dict[str, float | None]:
+    def _placed(self, values: dict[str, float | None], positions: dict[str, float]) -> dict[str, float | None]:
+        """Adds the positions that lines above said: those of the training line that a validation line follows, and
+        the epoch of the last heading.
+        """
+        if positions:
+            self.state["last"] = positions
+        elif all(is_validation(name) for name in values):
+            values = {**self.state.get("last", {}), **values}
         if "epoch" in values or "epoch" not in self.state or any(name.lower().startswith("test") for name in values):
             return values
         return {"epoch": self.state["epoch"], **values}
 
     def _read(self, line: str) -> list[Reading]:
-        if heading := _HEADING.match(line):
-            self.state["epoch"] = int(heading[1][:15])
-            return []
-        if self.tables:
+        if "poch" in line or "POCH" in line:
+            if heading := _HEADING.match(line):
+                self.state["epoch"] = int(heading[1][:15])
+                return []
+        if self.tables and ("columns" in self.state or may_head(line)):
             reading = TableReader(self.state).read(line)
             if reading is not None:
                 return [reading]
-        if not MAYBE.search(line):
-            return []
         if self.dicts and "{" in line:
             text = message_of(line)
             reading = read_dict(text)
             if reading is not None and (reading.metrics or reading.others):
-                before = read_pairs(text[: text.index("{")] + " ")[0]
-                reading.positions = {**before.positions, **reading.positions}
+                reading.positions = {**read_positions(text[: text.index("{")]), **reading.positions}
                 return [reading]
-        return read_pairs(line, known_only=self.known_only) if self.pairs else []
+        return self._pairs.read(line) if self.pairs else []
 
 
 class AutoParser(GenericParser):

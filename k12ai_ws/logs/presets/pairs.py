@@ -12,9 +12,6 @@ NUMBER = re.compile(
     r"(?<![\w.@])(?P<number>[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)(?![\w.]))",
     re.IGNORECASE,
 )
-MAYBE = re.compile(r"[=:]\s*[-+'\"\[(]*\.?\d|\d\.\d|\d[eE]-\d|\b(?:nan|inf)\b", re.IGNORECASE)
-"""Without this a line has no metric and no position worth a closer look."""
-
 _UNIT = re.compile(
     r"(?:%|(?:ms|us|µs|ns|s|m|h|sec|secs|seconds|min|[KMGTkmgt]i?B|[kKMGT]|B|b|GB|MB|KB|it|px|MiB|GiB|W|C|Hz|[KMG]Hz|x)(?![\w])"
     r"|(?:it|iter|step|sample|samples|img|images|tok|tokens|batch|examples)s?/s|s/|ms/|us/|/s\b|[A-Za-z_])"
@@ -27,8 +24,16 @@ _BRACKETED = re.compile(r"\bepoch\s*(?:\(\w+\))?\s*:?\s*\[\s*(\d+)\s*(?:/\s*\d+)
 _ROUND = re.compile(r"\[(\d+)\][\t:]|(\d+):\s*learn:")
 _LEVEL = re.compile(r"(?:\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|SUCCESS|TRACE)\]?\s*[:|\-\]]?\s*)", re.IGNORECASE)
 _RECORD_END = re.compile(r"(?<=\s)[-|:>]\s+|\]\s*:?\s+|\b(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|SUCCESS)\b\s*[:\]|-]*\s*")
+_OWN_WORDS = re.compile(r"=|\d\.\d|\w: |\w \w|\b(?:epoch|step|iter|iteration|batch|loss)\b", re.IGNORECASE)
+"""What no field of a logging library's prefix has: a message has begun."""
+_TUTORIAL = re.compile(r"\[(\d+),\s*(\d+)\]\s")
+_OF_ALL = re.compile(r"\W*(?P<name>\w*accuracy) of [^:=]{1,80}[:=]\s*(?P<number>\d+(?:\.\d+)?)\s*%", re.IGNORECASE)
+_COUNTED = re.compile(r"(?:train|training|val|validation|test|eval)\s*:\s*(\d+)\s+\[\s*(\d+)/", re.IGNORECASE)
+_BAR_COUNT = re.compile(r"\|\s*(\d+)/\d+ ")
+_RATIO = re.compile(r"/(\d+)\s*\(\s*[\d.]+\s*%\)")
+_HELD_OUT = frozenset(("test", "val", "valid", "validation", "eval", "evaluation"))
 _FIRST = re.compile(r"[\[(]?[A-Za-z_]{3,}")
-_PREFIX = re.compile(r"(?:\[\w+[ :]?\d*\]:?\s+|[\w.-]+\s+\|\s+)")
+_PREFIX = re.compile(r"(?:\[[A-Za-z]+[ :]?\d*\]:?\s+|[\w.-]+\s+\|\s+)")
 
 
 @dataclass(slots=True)
@@ -51,146 +56,234 @@ class Reading:
 
 def number(text: str) -> float | None:
     """The number as an int where it is whole, a float, or None where it is not finite."""
-    text = text.replace(",", "")
+    if text.isdigit() and len(text) < 19:
+        return int(text)
     try:
         value = float(text)
     except ValueError:
-        return None
+        value = float(text.replace(",", ""))
     if not math.isfinite(value):
         return None
-    return int(text) if text.lstrip("+-").isdigit() and len(text) < 19 else value
+    return int(value) if text.lstrip("+-").isdigit() and len(text) < 19 else value
 
 
 def message_of(line: str) -> str:
     """A log record's own words, behind the time, level, logger and place that the logging library put there."""
     if not RECORD.match(line):
         match = _PREFIX.match(line)
-        return line[match.end() :] if match and "Epoch" not in match[0] else line
+        return line[match.end() :] if match else line
     end = 0
     for match in _RECORD_END.finditer(line, 0, 160):
-        if re.search(r"\d\.\d|=", line[end : match.start()]) and end:
-            break
         gap = line[end : match.start()]
-        if end and (":" in gap.strip() and " " in gap.strip() and not gap.strip().startswith("[")):
+        if end and _OWN_WORDS.search(gap):
             break
         end = match.end()
     return line[end:]
 
 
-def read_pairs(line: str, *, known_only: bool = True) -> list[Reading]:
-    """Every name with a number in this line. With `known_only`, `name value` needs a known metric's name.
-
-    More than one reading comes out where two processes wrote into one line.
+class PairReader:
+    """Reads lines of names and numbers. A log's lines have few shapes: what was found out about one is kept, so that
+    the next line of that shape costs one split.
     """
-    return [_read(text, known_only=known_only) for text in _records(line)]
+
+    def __init__(self, *, known_only: bool = True) -> None:
+        self._known_only = known_only
+        self._plans: dict[tuple[object, ...], list[list[Step]]] = {}
+
+    def read(self, line: str) -> list[Reading]:
+        """Every name with a number in this line. More than one reading comes out where two processes wrote into one
+        line.
+        """
+        pieces = NUMBER.split(line)
+        numbers = pieces[1::2]
+        key = (*pieces[::2], *map(str.isdigit, numbers))
+        plans = self._plans.get(key)
+        if plans is None:
+            if len(self._plans) >= _SHAPES:
+                self._plans.clear()
+            plans = self._plans[key] = self._study(line)
+        return [_follow(plan, numbers) for plan in plans]
+
+    def _study(self, line: str) -> list[list["Step"]]:
+        """What the numbers of this line are, by their order in it; nothing where no metric is among them."""
+        if len(line) > _LONGEST:
+            return []
+        order = {match.start(): index for index, match in enumerate(NUMBER.finditer(line))}
+        plans = []
+        for start, text in _records(line):
+            plan = _Study(text, known_only=self._known_only).steps()
+            steps = [
+                Step(step.field, step.name, order[start + step.at], order.get(start + step.of, -1) if step.of >= 0 else -1)
+                for step in plan
+                if start + step.at in order
+            ]
+            fields = {step.field for step in steps}
+            if "metrics" in fields or fields >= {"others", "positions"}:
+                plans.append(steps)
+        return plans
 
 
-def _records(line: str) -> list[str]:
-    """The line, in two where its own first word stands again right behind a number: two processes wrote at once."""
-    text = message_of(line)
-    word = _FIRST.match(line)
-    if not word or line.find(word[0], word.end()) < 0:
-        return [text]
-    parts = re.split(rf"(?<=[\d)%\]])(?={re.escape(word[0])})", line)
-    return [message_of(part) for part in parts] if len(parts) > 1 else [text]
+_SHAPES = 500
+_LONGEST = 4000
+"""A longer line is no report of metrics."""
 
 
-def _read(text: str, *, known_only: bool) -> Reading:
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A number at `at` is `name`, in this field of a reading; as a percentage of the number at `of`, if not -1."""
+
+    field: str
+    name: str
+    at: int
+    of: int = -1
+
+
+def _follow(plan: list[Step], numbers: list[str]) -> Reading:
     reading = Reading()
-    split = ""
-    if match := _SPLIT_LINE.match(text):
-        split = match[1].lower() + " "
-    if match := _BRACKETED.search(text):
-        reading.positions["epoch"] = int(match[1][:15])
-        if match[2]:
-            reading.positions["step"] = int(match[2][:15])
-    if match := _ROUND.match(text):
-        reading.positions["step"] = int((match[1] or match[2])[:15])
-    boosting = bool(match)
-    last = 0
-    for match in NUMBER.finditer(text):
-        gap = text[last : match.start()]
-        last = match.end()
-        if gap and len(gap) <= 200:
-            _pair(reading, text, gap, match, split, boosting=boosting, known_only=known_only)
+    for step in plan:
+        value = number(numbers[step.at])
+        if step.of >= 0:
+            whole = number(numbers[step.of])
+            value = 100 * (value or 0) / whole if whole else value
+        target: dict[str, float | None] = getattr(reading, step.field)
+        if step.name not in target:
+            target[step.name] = value
     return reading
 
 
-def _pair(
-    reading: Reading,
-    text: str,
-    gap: str,
-    match: re.Match[str],
-    split: str,
-    *,
-    boosting: bool,
-    known_only: bool,
-) -> None:
-    stripped = gap.rstrip(" ['\"(")
-    opened = gap[len(stripped) :]
-    if "(" in opened and not stripped.endswith((":", "=")):
-        return
-    sep = stripped[-1:] if stripped[-1:] in ("=", ":") else ""
-    if not sep and (not gap[-1:].isspace() or opened.strip()):
-        return
-    body = (stripped[:-1] if sep else stripped).rstrip()
-    if sep:
-        body = body.rstrip("'\"")
-    name_part = _DELIMITER.split(body)[-1].strip() if body else ""
-    if sep == "=" and " " in name_part:
-        name_part = _tight(name_part, gap)
-    found = _NAME.search(name_part)
-    if not found:
-        return
-    name = found[0]
-    what = kind(name)
-    if what != "metric" and " " in name:
-        tail = name.rsplit(" ", 1)[1]
-        if kind(tail) in ("position", "metric") and (sep != "" or kind(tail) == "position" or what == "never"):
-            name, what = tail, kind(tail)
-    number_text = match["number"]
-    if what == "position":
-        value = number(number_text)
-        key = POSITIONS[normal(name)]
-        if value is not None and key not in reading.positions:
-            reading.positions[key] = value
-        return
-    after = text[match.end() :]
-    unit = _UNIT.match(after)
-    percent = after.lstrip().startswith("%")
-    if unit and unit[0] != "%":
-        return
-    if after[:1] in (":", "/") and after[1:2].isdigit() and not (what == "metric" and after[:1] == "/"):
-        return
-    if after[:1] == "." or "-" in after[:1] and after[1:2].isdigit():
-        return
-    if not sep and (what != "metric" or not _PROSE.isdisjoint(name.lower().split()) or not _like_metric(number_text, percent=percent)) and known_only:
-        return
-    if what == "never" or (what == "split" and not boosting) or what == "other" and not boosting and not _loose(name, number_text):
-        return
-    value = number(number_text)
-    if what == "metric" and after[:1] == "/" and (ratio := re.match(r"/(\d+)\s*\(\s*[\d.]+\s*%\)", after)):
-        value = 100 * (value or 0) / int(ratio[1]) if int(ratio[1]) else value
-    if len(name.split()) > 4:
-        return
-    if split and what == "metric" and not set(words(name)) & {"test", "val", "valid", "validation", "eval", "evaluation"}:
-        name = split + name
-    target = {"metric": reading.metrics, "split": reading.metrics, "companion": reading.companions}.get(what, reading.others)
-    if what == "other" and boosting and sep == ":":
-        target = reading.metrics
-    target.setdefault(name[:80], value)
+def read_pairs(line: str, *, known_only: bool = True) -> list[Reading]:
+    """The same for one line alone."""
+    return PairReader(known_only=known_only).read(line)
+
+
+def read_positions(text: str) -> dict[str, float]:
+    """Only the positions of a text: the words before a dictionary."""
+    if not any(map(str.isdigit, text)):
+        return {}
+    starts = {match.start(): match["number"] for match in NUMBER.finditer(text)}
+    found = {step.name: number(starts[step.at]) for step in _Study(text, known_only=True).steps() if step.field == "positions"}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _records(line: str) -> list[tuple[int, str]]:
+    """The messages in a line and where they begin: two where its own first word stands again right behind a number,
+    because two processes wrote at once.
+    """
+    word = _FIRST.match(line)
+    starts = [0]
+    if word and line.find(word[0], word.end()) >= 0:
+        starts += [m.start() for m in re.finditer(rf"(?<=[\d)%\]])(?={re.escape(word[0])})", line)]
+    out = []
+    for start, end in zip(starts, [*starts[1:], len(line)], strict=True):
+        message = message_of(line[start:end])
+        out.append((end - len(message), message))
+    return out
+
+
+class _Study:
+    """Finds out what the numbers of one message are."""
+
+    def __init__(self, text: str, *, known_only: bool) -> None:
+        self._text = text
+        self._known_only = known_only
+        self._found: dict[tuple[str, str], Step] = {}
+        self._split = ""
+        self._boosting = False
+
+    def steps(self) -> list[Step]:
+        """What was found, positions first."""
+        text = self._text
+        if match := _SPLIT_LINE.match(text):
+            self._split = match[1].lower() + " "
+        if match := _BRACKETED.search(text) or _TUTORIAL.match(text) or _COUNTED.match(text):
+            self._add("positions", "epoch", match.start(1))
+            if match[2]:
+                self._add("positions", "step", match.start(2))
+        if match := _ROUND.match(text):
+            self._boosting = True
+            self._add("positions", "step", match.start(1) if match[1] else match.start(2))
+        if match := _OF_ALL.match(text):
+            self._add("metrics", match["name"], match.start("number"))
+        else:
+            last = 0
+            for match in NUMBER.finditer(text):
+                gap = text[last : match.start()]
+                last = match.end()
+                if gap and len(gap) <= 200:
+                    self._pair(gap, match)
+        if "%|" in text and ("positions", "step") not in self._found and (bar := _BAR_COUNT.search(text)):
+            self._add("positions", "step", bar.start(1))
+        return list(self._found.values())
+
+    def _add(self, field: str, name: str, at: int, of: int = -1) -> None:
+        self._found.setdefault((field, name), Step(field, name[:80], at, of))
+
+    def _pair(self, gap: str, match: re.Match[str]) -> None:
+        stripped = gap.rstrip(" ['\"(")
+        opened = gap[len(stripped) :]
+        sep = stripped[-1:] if stripped[-1:] in ("=", ":") else ""
+        bracketed = not sep and opened.strip() in ("[", "(")
+        if "(" in opened and not sep and not bracketed:
+            return
+        if not sep and not bracketed and (not gap[-1:].isspace() or opened.strip()):
+            return
+        name = self._name(stripped, sep, gap)
+        if not name:
+            return
+        what = kind(name)
+        if what != "metric" and " " in name:
+            tail = name.rsplit(" ", 1)[1]
+            if kind(tail) in ("position", "metric") and (sep or kind(tail) == "position" or what == "never"):
+                name, what = tail, kind(tail)
+        if what == "position":
+            if match["number"].lstrip("+-").replace(".", "").isdigit():
+                self._add("positions", POSITIONS[normal(name)], match.start())
+        elif not bracketed and not self._other_number(match, what):
+            self._measured(name, what, sep, match)
+
+    @staticmethod
+    def _name(stripped: str, sep: str, gap: str) -> str:
+        body = (stripped[:-1] if sep else stripped).rstrip()
+        if sep:
+            body = body.rstrip("'\"")
+        part = _DELIMITER.split(body)[-1].strip() if body else ""
+        if sep == "=" and " " in part:
+            part = _tight(part, gap)
+        found = _NAME.search(part)
+        return found[0] if found else ""
+
+    def _other_number(self, match: re.Match[str], what: str) -> bool:
+        """Whether what follows the number says that it is a size, a time, a part of a date, ..."""
+        after = self._text[match.end() :][:40]
+        unit = _UNIT.match(after)
+        if unit and unit[0] != "%":
+            return True
+        if after[:1] in (":", "/") and after[1:2].isdigit() and not (what == "metric" and after[:1] == "/"):
+            return True
+        return after[:1] == "." or (after[:1] == "-" and after[1:2].isdigit())
+
+    def _measured(self, name: str, what: str, sep: str, match: re.Match[str]) -> None:
+        text = match["number"]
+        whole = text.lstrip("+-").isdigit()
+        after = self._text[match.end() :][:40]
+        if not sep and self._known_only:
+            plain = whole and not after.lstrip().startswith("%")
+            if what != "metric" or plain or not _PROSE.isdisjoint(name.lower().split()):
+                return
+        if what == "never" or (what == "split" and not self._boosting) or len(name.split()) > 4:
+            return
+        if what == "other" and not self._boosting and (whole or " " in name or len(name) < 2):
+            return
+        of = -1
+        if what == "metric":
+            if ratio := _RATIO.match(after):
+                of = match.end() + ratio.start(1)
+            if self._split and _HELD_OUT.isdisjoint(words(name)):
+                name = self._split + name
+        known = what in ("metric", "split") or (what == "other" and self._boosting and sep == ":")
+        self._add("metrics" if known else "companions" if what == "companion" else "others", name, match.start(), of)
 
 
 def _tight(name: str, gap: str) -> str:
     """The name before `=`: one word where nothing stands around the sign, else up to three."""
     return name.rsplit(" ", 1)[1] if not gap[-1:].isspace() else name
-
-
-def _like_metric(text: str, *, percent: bool) -> bool:
-    """Whether a number after a bare name looks like a measured value: it has a fraction, or is not finite."""
-    return percent or not text.lstrip("+-").isdigit()
-
-
-def _loose(name: str, text: str) -> bool:
-    """An unknown name counts only as one word with a measured value."""
-    return " " not in name and not text.lstrip("+-").isdigit() and len(name) > 1

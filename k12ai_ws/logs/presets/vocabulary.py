@@ -31,7 +31,7 @@ _NEVER = frozenset(
     data duration wall runtime remaining throughput per id index idx sec_per warmup interval freq frequency rows cols
     columns features classes labels free used byte bytes mb gb kb mhz ghz host ip address mask class bins factor ratio
     coef coefficient margin clip tolerance tol start end train_wall estimators depth leaves fold folds k n p nnz score_from
-    from initscore budget reduction penalty bias scaling mfu instances sub-exceptions worker workers nodes world_size""".split()
+    from initscore budget reduction penalty bias scaling mfu instances sub-exceptions nodes world_size mom skipped""".split()
 )
 _SPLITS = frozenset("train training val valid validation eval evaluation test dev held heldout holdout learn".split())
 _WORD = re.compile(r"[^\W_]+(?:@\d+)?")
@@ -77,3 +77,8 @@ def kind(name: str) -> str:
     if any(word in _NEVER for word in parts) or flat in _NEVER:
         return "companion" if parts[-2:] == ["learning", "rate"] or parts[-2:] == ["grad", "norm"] else "never"
     return "other"
+
+
+def is_validation(name: str) -> bool:
+    """Whether a metric's name says that it was measured on validation data."""
+    return bool(words(name)) and words(name)[0] in ("val", "valid", "validation", "eval", "dev")

@@ -142,7 +142,7 @@ class Block:
             text.append(line)
             return "mine"
         if line.rstrip() in (CAUSE, CONTEXT):
-            self._absorb_tail()
+            self._absorb_tail(as_text=not self.whole)
             self.part.relation = "cause" if line.rstrip() == CAUSE else "context"
             self.state = "between"
             return "mine"
@@ -171,7 +171,7 @@ class Block:
                 self.ruler = line.rstrip()
                 text.append(line)
                 return "mine"
-        if line[:1] in " \t" and not self.whole and (not self.tail or len(text) > 1) and not any(map(str.strip, self.tail)):
+        if line[:1] in " \t" and not self.whole and self._goes_on(text):
             text += [*self.tail, line]
             self.tail = []
             return "mine"
@@ -179,6 +179,12 @@ class Block:
             return "end"
         self.tail.append(line)
         return "end" if len(self.tail) > limits.tail_lines else "mine"
+
+    def _goes_on(self, text: list[str]) -> bool:
+        """Whether an indented line belongs to the text: right below it, or below a line that announces it."""
+        if self.tail and self.tail[-1].rstrip().endswith(":"):
+            return True
+        return not any(map(str.strip, self.tail)) and (not self.tail or len(text) > 1)
 
     def _inside(self, line: str, text: list[str]) -> Verdict:
         """In a text between quotes (a remote traceback) or rulers (torchrun's summary)."""
@@ -267,11 +273,14 @@ class Block:
                 return taken
         return []
 
-    def _absorb_tail(self) -> None:
-        """The lines in waiting belong to the exception: they are its notes."""
+    def _absorb_tail(self, *, as_text: bool = False) -> None:
+        """The lines in waiting belong to the exception: they are its notes, or more of a text whose end is unknown."""
         while self.tail and not self.tail[-1].strip():
             self.tail.pop()
-        self.part.notes += self.tail
+        if as_text:
+            self.part.text += self.tail
+        else:
+            self.part.notes += self.tail
         self.tail = []
 
     def finish(self, limits: Limits, *, end_of_log: bool) -> list[str]:

@@ -43,9 +43,12 @@ class TracebackRecogniser:
         """Whether a traceback is being read: then every line counts."""
         return bool(self._blocks)
 
-    def remember(self, line: str) -> None:
-        """The last ordinary line: what stands right before a traceback says whether the process survived it."""
-        self._before = line
+    def remember(self, lines: Sequence[str]) -> None:
+        """Ordinary lines went by: what stands right before a traceback says whether the process survived it."""
+        for line in reversed(lines):
+            if line:
+                self._before = line
+                break
 
     def feed(self, line: str) -> list[str | Report]:
         """What this line gives."""
@@ -146,7 +149,8 @@ class TracebackRecogniser:
             lines = [block.prefix + text for text in block.raw + released]
             self._before = lines[-1] if lines else self._before
             return list(lines)
-        went_on = why == "line" and bool(released or line.strip()) and syntax.header_at(line) < 0
+        after = next((text for text in released if text.strip()), line)
+        went_on = why == "line" and bool(after.strip()) and not syntax.DYING.match(after)
         mild = block.harmless or went_on or (why == "idle" and block.logged)
         self._before = released[-1] if released else block.raw[-1]
         report = Report(block_detail(block, self._limits, self._roots), "warning" if mild else "error")

@@ -57,6 +57,14 @@ SURVIVED = ("Exception ignored in", "Exception in thread ", "Exception in callba
 _WORKER = re.compile(r"Process \S+:$")
 
 
+DYING = re.compile(
+    r"\W*(?:Exception ignored |Error in (?:sys\.excepthook|atexit)|Original exception was|terminate called|Fatal Python"
+    r"|Aborted|Killed|Segmentation fault|Bus error|wandb:|srun:|slurmstepd|make(?:\[\d+\])?:|mpirun|=+$|-+$"
+    r"|[IWEF]\d{4} |\[[WE]\d* |.*resource_tracker|.*leaked|.*destroy_process_group|During handling|Sentry is)"
+)
+"""What still comes out of a process that is ending, or of those around it: no sign that it survived an exception."""
+
+
 def survived(line: str) -> bool:
     """Whether this line, right before a traceback, says that the process went on."""
     line = line.rstrip()

@@ -83,4 +83,6 @@ def read_epoch(connection: sqlite3.Connection) -> str | None:
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """A read-only connection; used by one thread at a time, closed by any."""
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )

@@ -158,7 +158,7 @@ class Writer:
             for listener in self._listeners:
                 try:
                     listener(events)
-                except Exception:  # noqa: BLE001 - those who wait for their commit must hear of it all the same
+                except Exception:  # those who wait for their commit must hear of it all the same
                     log.exception("a listener failed at the commit of events up to %d", events[-1].seq)
         for request in requests:
             if request.future.done():

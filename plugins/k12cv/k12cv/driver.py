@@ -30,18 +30,19 @@ class K12cvDriver(Driver):
     def check(self, job: Job) -> None:
         """Refuses a job whose dataset, files or model are not there. Looks at names and cards, never at the data."""
         params = job.params
+        trained = None if isinstance(params, TrainParams) else _require_model(job, None)
         if isinstance(params, PredictParams) and params.files:
             for name in params.files:
                 _require_file(job, name, Code.PREDICT_FILE_MISSING, "files")
-        elif params.dataset != BUNDLED:
-            _require_dataset(job, params.dataset)
+        else:
+            dataset = params.dataset or (trained.dataset if trained else BUNDLED)
+            if dataset != BUNDLED:
+                _require_dataset(job, dataset)
         if isinstance(params, TrainParams):
             if params.augment is not None:
                 _require_file(job, params.augment, Code.INPUT_FILE_MISSING, "augment")
             if params.resume:
                 _require_match(_require_model(job, "resume"), params)
-        else:
-            _require_model(job, None)
 
     def launch(self, job: Job) -> LaunchSpec:
         """The trainer's command line. Values are joined to their option, so that none can pass for another option."""
@@ -60,7 +61,8 @@ class K12cvDriver(Driver):
         env = {
             "PYTHONUNBUFFERED": "1",  # a line is seen when it is printed
             "PYTHONUTF8": "1",  # class names may be in any script, whatever the locale
-            "OMP_NUM_THREADS": "2",  # layers this small only lose time on more
+            "OMP_NUM_THREADS": "1",  # layers this small lose time on more; `threads` overrules it where it matters
+            "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait stall each other on a busy machine
         }
         gpu = job.params.device == "cuda" and getattr(job.params, "model", "cnn") == "cnn"
         return LaunchSpec(

@@ -41,6 +41,15 @@ Dataset = Annotated[
     ),
 ]
 
+TrainedDataset = Annotated[
+    RelativePath | None,
+    Field(
+        title="Dataset",
+        description="Empty: the one that the model was trained on. Else `digits`, or a folder or .zip as in training",
+        examples=["digits", "flowers"],
+    ),
+]
+
 Split = Annotated[
     Literal["test", "val", "train", "all"],
     Field(
@@ -140,12 +149,21 @@ class TrainParams(Strict):
         ),
     ] = None
     device: Device = "cpu"
+    threads: Annotated[
+        int,
+        Field(
+            title="CPU threads",
+            description="For `cnn`: more than 1 helps with large images on free cores, and hurts on busy ones",
+            ge=1,
+            le=64,
+        ),
+    ] = 1
 
 
 class EvaluateParams(Strict):
     """Measure the model that this user and service_uuid trained."""
 
-    dataset: Dataset = BUNDLED
+    dataset: TrainedDataset = None
     split: Split = "test"
     batch_size: BatchSize = 256
     device: Device = "cpu"
@@ -154,7 +172,7 @@ class EvaluateParams(Strict):
 class PredictParams(Strict):
     """Classify images with the model that this user and service_uuid trained."""
 
-    dataset: Dataset = BUNDLED
+    dataset: TrainedDataset = None
     split: Split = "test"
     files: Annotated[
         list[RelativePath],

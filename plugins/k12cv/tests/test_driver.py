@@ -65,6 +65,7 @@ def test_every_parameter_reaches_the_trainer(tmp_path: Path) -> None:
         "resume": True,
         "augment": "a b.py",
         "device": "cuda",
+        "threads": 2,
     }
     spec = K12cvDriver().launch(job("train", tmp_path, tmp_path, **params))
     asked = vars(parser().parse_args(list(spec.command[3:])))

@@ -64,7 +64,7 @@ class K12nlpDriver(Driver):
         env = {
             "PYTHONUNBUFFERED": "1",  # a line is seen when it is printed
             "PYTHONUTF8": "1",  # texts and labels may be in any script, whatever the locale
-            "OMP_NUM_THREADS": "2",  # layers this small only lose time on more
+            "OMP_NUM_THREADS": "1",  # models this small only lose time on more
         }
         mounts = ("output",) if job.datasets is None else ("output", "datasets")
         return LaunchSpec(command=command, image=IMAGE, env=env, mounts=mounts)

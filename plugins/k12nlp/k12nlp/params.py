@@ -31,7 +31,7 @@ _DATASET = Field(min_length=1, max_length=200, pattern=rf"^(?:subjects|{_FILE})$
 _FIELD = Field(min_length=1, max_length=64, pattern=rf"^[^{_INVISIBLE}{{}}]+$")
 
 _DATASET_TEXT = (
-    "`subjects` (bundled: 540 school questions in English and Chinese, in six subjects), or a .csv or .jsonl file "
+    "`subjects` (bundled: 720 school questions in English and Chinese, in six subjects), or a .csv or .jsonl file "
     "below the datasets root, such as `school/reviews.csv`: UTF-8, at most 32 MiB and 200 classes"
 )
 _EMPTY = "Empty: as the model was trained, or for another dataset "

@@ -17,8 +17,8 @@ def parser() -> argparse.ArgumentParser:
     for task in (train, evaluate, predict):
         task.add_argument("--output", type=Path, required=True, help="folder of the model and the results")
         task.add_argument("--datasets", type=Path, help="datasets root; without it, only the bundled digits")
-        task.add_argument("--dataset", default=BUNDLED, help="digits, or a folder or .zip below the datasets root")
         task.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    train.add_argument("--dataset", default=BUNDLED, help="digits, or a folder or .zip below the datasets root")
     train.add_argument("--model", default="mlp", choices=["softmax", "mlp", "cnn"])
     train.add_argument("--epochs", type=_positive, default=20)
     train.add_argument("--learning-rate", "--lr", type=float, default=0.005)
@@ -28,9 +28,11 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--image-size", type=_positive, help="pixels; 8 for digits, 32 for others")
     train.add_argument("--color", default="gray", choices=["gray", "rgb"])
     train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--threads", type=_positive, default=1, help="CPU threads of cnn")
     train.add_argument("--resume", action="store_true", help="go on from the model in the output folder")
     train.add_argument("--augment", help="Python file below the datasets root with augment(images, labels)")
     for task in (evaluate, predict):
+        task.add_argument("--dataset", help="as for train; by default the one that the model was trained on")
         task.add_argument("--split", default="test", choices=["test", "val", "train", "all"])
         task.add_argument("--batch-size", type=_positive, default=256)
     predict.add_argument("--files", action="append", default=[], help="an image below the datasets root; repeatable")

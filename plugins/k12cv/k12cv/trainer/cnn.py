@@ -36,6 +36,7 @@ class Cnn:
 
     def __init__(self, card: Card, training: Training) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or CUDA's products differ from run to run
+        torch.set_num_threads(training.threads)
         torch.manual_seed(training.seed)
         torch.use_deterministic_algorithms(True)
         self._training = training

@@ -19,7 +19,10 @@ def evaluate(options: Namespace) -> None:
     card, model = load_model(options.output, Training(device=options.device))
     split = options.split
     data = load(
-        options.dataset, options.datasets, Look(card.image_size, card.color), SPLITS if split == "all" else (split,)
+        options.dataset or card.dataset,
+        options.datasets,
+        Look(card.image_size, card.color),
+        SPLITS if split == "all" else (split,),
     )
     truth = data.labels(card.classes)
     print(f"{card.model} of epoch {card.epoch} on {data.name}: {len(data)} images of split {split}")

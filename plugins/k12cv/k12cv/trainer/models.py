@@ -17,13 +17,14 @@ Probabilities = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How to train: the optimiser's settings, the seed, and the device for those models that can use one."""
+    """How to train: the optimiser's settings, the seed, the device and CPU threads for models that can use them."""
 
     learning_rate: float = 0.005
     weight_decay: float = 0.01
     batch_size: int = 32
     seed: int = 0
     device: str = "cpu"
+    threads: int = 1
 
 
 class Classifier(Protocol):

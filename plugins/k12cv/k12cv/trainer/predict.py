@@ -22,7 +22,7 @@ def predict(options: Namespace) -> None:
         data = load_files(options.files, options.datasets, look)
     else:
         splits = SPLITS if options.split == "all" else (options.split,)
-        data = load(options.dataset, options.datasets, look, splits, known=card.classes)
+        data = load(options.dataset or card.dataset, options.datasets, look, splits, known=card.classes)
     rows = []
     known = hits = 0
     for key, true, likely in zip(data.keys, data.names, model.predict(data.images, options.batch_size), strict=True):

@@ -23,7 +23,9 @@ def train(options: Namespace) -> None:
     look = Look(image_size, options.color)
     data = load(options.dataset, options.datasets, look)
     classes = data.classes()
-    training = Training(options.learning_rate, options.weight_decay, options.batch_size, options.seed, options.device)
+    training = Training(
+        options.learning_rate, options.weight_decay, options.batch_size, options.seed, options.device, options.threads
+    )
     wanted = Card(options.model, classes, image_size, options.color, options.hidden, 0, options.dataset)
     parts = {split: data.part(split) for split in ("train", "val", "test")}
     if not len(parts["train"]):

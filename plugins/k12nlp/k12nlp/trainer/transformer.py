@@ -67,6 +67,9 @@ class Transformer:
 
     def __init__(self, classes: int) -> None:
         torch.use_deterministic_algorithms(True)
+        # Layers this small gain nothing from a second thread, and on a busy machine threads that wait for each other
+        # take ten times as long. It also makes the figures the same on any number of cores.
+        torch.set_num_threads(1)
         # The averages of rarely seen n-grams decay into numbers so small that a CPU is ten times slower with them.
         torch.set_flush_denormal(True)
         self._net = _Net(classes)

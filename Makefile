@@ -1,0 +1,64 @@
+# For people: make demo, make test, make serve. Everything it writes stays in this folder (but for pip's cache).
+
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.DEFAULT_GOAL := help
+.PHONY: help demo test serve setup lint clean
+
+export TMPDIR := $(CURDIR)/build/tmp
+export PYTHON
+BIN := .venv/bin
+RUN := .venv/.ready
+TEST := .venv/.ready-test
+DECLARED := setup.py pyproject.toml $(wildcard plugins/*/pyproject.toml) tools/venv.sh
+CODE := k12ai_ws plugins/k12cv/k12cv plugins/k12nlp/k12nlp
+
+# An environment whose interpreter is gone, or that was made before this folder moved, is made anew.
+ifneq ($(shell $(BIN)/python -c 'print(open(".venv/.made-in").read().strip())' 2>/dev/null),$(CURDIR))
+$(shell rm -f $(RUN) $(TEST))
+endif
+
+help:
+	@echo 'make demo    see it all in a minute: a server, a training, a failing job explained'
+	@echo 'make serve   keep a server running (data in ./data; ARGS="--port 8171" adds options)'
+	@echo 'make test    lint, types and tests; with a Docker engine, its tests too (ARGS goes to pytest)'
+	@echo 'make setup   make .venv with all that the others need'
+	@echo 'make lint    ruff and mypy alone'
+	@echo 'make clean   remove .venv and everything that was built; ./data stays'
+
+demo: $(RUN) | build/tmp
+	@$(BIN)/k12ai demo $(ARGS)
+
+serve: $(RUN) | build/tmp
+	@$(BIN)/k12ai serve --data-dir data $(ARGS)
+
+setup: $(TEST)
+
+lint: $(TEST)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --check .; exit 1; }
+	@$(BIN)/mypy --strict --no-error-summary $(CODE)
+
+# What this machine lacks is left out, and said.
+test: lint | build/tmp
+	@marks=; \
+	if ! $(BIN)/python -c 'import docker; docker.from_env(timeout=5).ping()' 2>/dev/null; then \
+	  echo 'NOTE: no Docker engine answers: the tests marked "docker" are left out.'; marks='not docker'; fi; \
+	if ! $(BIN)/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)'; then \
+	  echo 'NOTE: PyTorch is not installed: the tests marked "torch" are left out.'; \
+	  marks="$${marks:+$$marks and }not torch"; fi; \
+	$(BIN)/python -m pytest --quiet -m "$$marks" $(ARGS)
+
+$(TEST): $(DECLARED)
+	@tools/venv.sh test
+	@touch $(RUN) $(TEST)
+
+$(RUN): $(DECLARED)
+	@tools/venv.sh
+	@touch $(RUN)
+
+build/tmp:
+	@mkdir -p $@
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info plugins/*/*.egg-info plugins/*/build
+	find k12ai_ws plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,101 @@
+"""The same bytes give the same events however they come, and a dumped state goes on as if nothing had happened."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from k12ai_ws.logs.pipeline import Pipeline
+from k12ai_ws.wire.bodies import LogEvent, LogLines
+
+FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.log"))
+assert len(FIXTURES) >= 10
+
+
+def split_off(events: list[LogEvent]) -> tuple[list[str], int, list[LogEvent]]:
+    """The lines, the bytes cut, and the other events."""
+    logs = [event for event in events if isinstance(event, LogLines)]
+    return (
+        [line for event in logs for line in event.lines],
+        sum(event.truncated for event in logs),
+        [event for event in events if not isinstance(event, LogLines)],
+    )
+
+
+def read(*chunks: bytes, through_dump: bool = False) -> tuple[list[str], int, list[LogEvent]]:
+    pipeline, events = Pipeline(["auto"]), []
+    for chunk in chunks:
+        events += pipeline.feed(chunk)
+        if through_dump:
+            state = json.loads(json.dumps(pipeline.dump()))
+            pipeline = Pipeline(["auto"])
+            pipeline.load(state)
+    events += pipeline.close(at_ms=0)
+    return split_off(events)
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda p: p.stem)
+def test_a_fixture_split_at_every_byte(path: Path) -> None:
+    data = path.read_bytes()
+    whole = read(data)
+    assert whole[2], "a fixture without events proves nothing"
+    for at in range(1, len(data)):
+        assert read(data[:at], data[at:]) == whole, f"split at byte {at}"
+    assert read(*(data[i : i + 1] for i in range(len(data)))) == whole
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda p: p.stem)
+def test_a_dump_at_any_byte_changes_nothing(path: Path) -> None:
+    data = path.read_bytes()
+    whole = read(data)
+    for at in range(0, len(data), 7):
+        assert read(data[:at], data[at:], through_dump=True) == whole, f"dumped at byte {at}"
+    assert read(*(data[i : i + 3] for i in range(0, len(data), 3)), through_dump=True) == whole
+
+
+PIECES = st.sampled_from(
+    [
+        b"\n", b"\r", b"\r\n", b"\x08", b"\x08\x08\x08", b"\x1b[A", b"\x1b[31m", b"\x1b", b"[", b"\x1b]0;t\x07", b"\x1b]0;",
+        b"\x00", b"\xff", "数".encode(), " 50%|##  | 5/10 [00:01<00:01, 7.9it/s]".encode(), b"epoch 1 loss: 0.5",
+        b"Traceback (most recent call last):\n", b'  File "a.py", line 3, in f\n    x\n', b"ValueError: bad\n", b"note\n",
+        b"\nDuring handling of the above exception, another exception occurred:\n\n", b"[rank1]: ", b"RuntimeError: x:\n",
+        b"  + Exception Group Traceback (most recent call last):\n", b"  | ExceptionGroup: g (1 sub-exception)\n",
+        b"  +-+---------------- 1 ----------------\n", b"    | KeyError: 'k'\n", b"    +------------------------------------\n",
+        b"  indented\n", b"epoch,loss\n1,0.5\n", b"{'loss': nan, 'epoch': 2}\n", b"Fatal Python error: Aborted\n", b'"""\n', b"=" * 12 + b"\n",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=25), st.data())
+def test_any_bytes_in_any_split(pieces: list[bytes], data: st.DataObject) -> None:
+    log = b"".join(pieces)
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(log)), max_size=6)))
+    edges = [0, *cuts, len(log)]
+    chunks = [log[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    whole = read(log)
+    assert read(*chunks) == whole
+    assert read(*chunks, through_dump=True) == whole
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400))
+def test_no_bytes_make_it_raise(log: bytes) -> None:
+    pipeline = Pipeline(["auto"])
+    pipeline.feed(log, stream="stderr")
+    pipeline.idle(at_ms=5)
+    pipeline.feed(log)
+    json.dumps(pipeline.dump())
+    pipeline.close(at_ms=9)
+
+
+def test_a_state_of_another_version_is_refused() -> None:
+    state = Pipeline(["auto"]).dump()
+    with pytest.raises(ValueError, match="version 0, expected"):
+        Pipeline(["auto"]).load({**state, "version": 0})
+    with pytest.raises(ValueError, match="not of this reader"):
+        Pipeline(["auto", "csv"]).load(state)
+    with pytest.raises(ValueError, match="not of this reader"):
+        Pipeline(["auto"]).load(None)
