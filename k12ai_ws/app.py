@@ -7,6 +7,7 @@ import os
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from pathlib import Path
 from socket import socket
 
@@ -31,6 +32,7 @@ from k12ai_ws.monitor.monitor import Monitor
 from k12ai_ws.monitor.nvml import NvmlReader
 from k12ai_ws.settings import Settings, SettingsError
 from k12ai_ws.store.sqlite import SqliteStore
+from k12ai_ws.store.store import StoreError
 
 DRIVER_THREADS = 4
 PARSING_THREADS = 2
@@ -45,37 +47,58 @@ class StartError(Exception):
 
 
 class Server:
-    """The whole server. `start`, then `address`, then `close`; its jobs outlive it."""
+    """The whole server. `start`, then `address`, then `close`; its jobs outlive it.
+
+    `launcher` is the name of the launcher that it took.
+    """
+
+    launcher: str
 
     def __init__(self, settings: Settings, *, registry: Registry | None = None) -> None:
         self.settings = settings
         self._registry = registry
 
     async def start(self) -> None:
-        """Takes the data folder, finds the jobs of the server before, and listens. Raises StartError, StoreError."""
+        """Takes the data folder, finds the jobs of the server before, and listens.
+
+        Raises StartError or SettingsError; then nothing is left behind.
+        """
+        async with AsyncExitStack() as undo:
+            await self._start(undo)
+            self._undo = undo.pop_all()
+
+    async def _start(self, undo: AsyncExitStack) -> None:
+        """Makes one thing after the other; `undo` learns how each ends, and ends them in the opposite order."""
         settings = self.settings
-        self._lock = take_data_dir(settings.data_dir)
+        undo.callback(os.close, take_data_dir(settings.data_dir))
         for folder in (settings.datasets_dir, settings.pretrained_dir):
             if folder.is_relative_to(settings.data_dir):  # our own to make; an operator's roots are his
                 folder.mkdir(exist_ok=True)
         self._sockets = self._bind()
+        for bound in self._sockets:
+            undo.callback(bound.close)
         loop = asyncio.get_running_loop()
         registry = self._registry if self._registry is not None else await loop.run_in_executor(None, discover)
-        self._store = await SqliteStore.open(
-            settings.data_dir / "k12ai.sqlite3",
-            new_epoch=lambda: uuid.uuid4().hex,
-            synchronous=settings.store.synchronous,
-        )
-        hub = Hub(self._store, frame=text_frame, now=time.monotonic)
-        self._launcher, note = make_launcher(settings)
+        store = await self._open_store()
+        undo.push_async_callback(store.close)
+        parsing = ThreadPoolExecutor(PARSING_THREADS, "k12ai-parse")
+        driving = ThreadPoolExecutor(DRIVER_THREADS, "k12ai-driver")
+        for pool in (parsing, driving):
+            undo.callback(pool.shutdown, wait=False, cancel_futures=True)
+        launcher, note = make_launcher(settings)
+        undo.push_async_callback(launcher.close)
+        self.launcher = launcher.name
         log.info("launcher: %s", note)
-        self._threads = (
-            ThreadPoolExecutor(PARSING_THREADS, "k12ai-parse"),
-            ThreadPoolExecutor(DRIVER_THREADS, "k12ai-driver"),
+        monitor = Monitor(
+            disks=[settings.data_dir, settings.datasets_dir, settings.pretrained_dir],
+            gpus=NvmlReader(),
+            interval_s=settings.stats.interval_s,
         )
-        self._jobs = JobManager(
-            store=self._store,
-            runner=Runner(self._launcher, grace_s=settings.jobs.grace_s, parsing=self._threads[0], clock_ms=clock_ms),
+        await monitor.start()
+        undo.push_async_callback(monitor.close)
+        jobs = JobManager(
+            store=store,
+            runner=Runner(launcher, grace_s=settings.jobs.grace_s, parsing=parsing, clock_ms=clock_ms),
             registry=registry,
             folders=Folders(settings.data_dir / "workspaces", settings.datasets_dir, settings.pretrained_dir),
             queue=Queue(
@@ -84,37 +107,35 @@ class Server:
                 max_queued=settings.jobs.max_queued,
                 max_queued_per_user=settings.jobs.max_queued_per_user,
             ),
-            driver_threads=self._threads[1],
+            driver_threads=driving,
             clock_ms=clock_ms,
             new_id=lambda: uuid.uuid4().hex,
             default_time_limit_s=settings.jobs.time_limit_s,
         )
-        self._monitor = Monitor(
-            disks=[settings.data_dir, settings.datasets_dir, settings.pretrained_dir],
-            gpus=NvmlReader(),
-            interval_s=settings.stats.interval_s,
-        )
-        await self._monitor.start()
-        self._connections = Connections(settings.channel, time.monotonic)
+        connections = Connections(settings.channel, time.monotonic)
         context = Context(
             settings=settings,
-            store=self._store,
-            hub=hub,
-            jobs=self._jobs,
-            statistics=Statistics(self._monitor, self._jobs, self._launcher),
-            readiness=Readiness(self._store, settings.data_dir, self._launcher.name, note),
+            store=store,
+            hub=Hub(store, frame=text_frame, now=time.monotonic),
+            jobs=jobs,
+            statistics=Statistics(monitor, jobs, launcher),
+            readiness=Readiness(store, settings.data_dir, launcher.name, note),
             clock_ms=clock_ms,
         )
-        await self._jobs.recover()
-        self._connections.start()
-        self._http = HTTPServer(
-            make_application(context, self._connections),
+        http = HTTPServer(
+            make_application(context, connections),
             max_body_size=1 << 40,  # our handlers count the body themselves, to answer what is too large with 413
             max_header_size=MAX_HEADER_BYTES,
             body_timeout=settings.server.body_timeout_s,
             idle_connection_timeout=3600,
         )
-        self._http.add_sockets(self._sockets)
+        undo.push_async_callback(http.close_all_connections)
+        undo.push_async_callback(jobs.close)  # they go on, but nobody follows them
+        await jobs.recover()
+        connections.start()
+        undo.push_async_callback(connections.close, GOODBYE_S)
+        http.add_sockets(self._sockets)
+        undo.callback(http.stop)
 
     @property
     def address(self) -> str:
@@ -124,16 +145,17 @@ class Server:
 
     async def close(self) -> None:
         """Stops accepting, says goodbye (1001), stores what is under way. The jobs go on."""
-        self._http.stop()
-        await self._connections.close(GOODBYE_S)
-        await self._jobs.close()
-        await self._http.close_all_connections()
-        await self._monitor.close()
-        await self._launcher.close()
-        for pool in self._threads:
-            pool.shutdown(wait=False, cancel_futures=True)
-        await self._store.close()
-        os.close(self._lock)
+        await self._undo.aclose()
+
+    async def _open_store(self) -> SqliteStore:
+        try:
+            return await SqliteStore.open(
+                self.settings.data_dir / "k12ai.sqlite3",
+                new_epoch=lambda: uuid.uuid4().hex,
+                synchronous=self.settings.store.synchronous,
+            )
+        except StoreError as e:
+            raise StartError(str(e)) from e
 
     def _bind(self) -> list[socket]:
         server = self.settings.server

@@ -46,7 +46,6 @@ def run(args: argparse.Namespace) -> int:
 
     from k12ai_ws.app import Server, StartError
     from k12ai_ws.settings import SettingsError, load_settings
-    from k12ai_ws.store.store import StoreError
 
     logging.basicConfig(
         level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
@@ -60,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = load_settings(args.config, {k: v for k, v in overrides.items() if v})
         asyncio.run(serve(Server(settings), as_json=args.json))
-    except (SettingsError, StartError, StoreError) as e:
+    except (SettingsError, StartError) as e:
         raise CommandFailed(str(e)) from e
     return Exit.OK
 
@@ -71,8 +70,6 @@ async def serve(server: "Server", *, as_json: bool) -> None:
     import signal
 
     import orjson
-
-    from k12ai_ws.client import Client
 
     await server.start()
     loop = asyncio.get_running_loop()
@@ -85,14 +82,11 @@ async def serve(server: "Server", *, as_json: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ask, number)
     try:
-        # Asked through its own door: what is printed is what a client gets.
-        async with Client(server.address) as client:
-            launcher = (await client.ready())["checks"]["launcher"]["name"]
         if as_json:
-            ready = {"ready": True, "address": server.address, "launcher": launcher, "pid": os.getpid()}
+            ready = {"ready": True, "address": server.address, "launcher": server.launcher, "pid": os.getpid()}
             print(orjson.dumps(ready).decode(), flush=True)
         else:
-            note = f"launcher {launcher}; Ctrl-C stops the server, jobs go on"
+            note = f"launcher {server.launcher}; Ctrl-C stops the server, jobs go on"
             print(f"k12ai is ready at {server.address} ({note})", flush=True)
         await asked.wait()
     finally:

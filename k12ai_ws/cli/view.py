@@ -9,8 +9,8 @@ from k12ai_ws.client import Message
 from .lines import event_lines
 from .output import Output
 
-PROGRESS_STEP = 0.1
-"""Plain lines show progress so often: every tenth."""
+PROGRESS_STEPS = 10
+"""Plain lines show progress so many times from 0 to 1."""
 
 
 class View(Protocol):
@@ -46,7 +46,7 @@ class PlainView:
     def __init__(self, output: Output, indent: str = "") -> None:
         self._output = output
         self._indent = indent
-        self._shown = -1.0
+        self._shown = -1
 
     def show(self, message: Message) -> None:
         """See `View`."""
@@ -56,11 +56,10 @@ class PlainView:
             self._output.line(self._indent + line)
 
     def _due(self, body: Mapping[str, Any]) -> bool:
-        value = float(body["value"])
-        if self._shown <= value < min(1.0, self._shown + PROGRESS_STEP) or value == self._shown:
-            return False
-        self._shown = value
-        return True
+        step = int(float(body["value"]) * PROGRESS_STEPS + 1e-9)  # 0.3 * 10 must not count as 2
+        due = step != self._shown
+        self._shown = step
+        return due
 
     def open(self) -> AbstractContextManager[object]:
         """See `View`."""

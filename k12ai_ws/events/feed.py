@@ -173,9 +173,11 @@ class Feed:
             log.error("replay failed: %s; trying again in %g s", e, RETRY_S)
             await asyncio.sleep(RETRY_S)
             return
-        # Subscriptions may have come and gone meanwhile: a new one at the same place was not read for.
-        current = set(map(id, self._all()))
-        group = [s for s in group if id(s) in current]
+        # Subscriptions may have come and gone meanwhile. One that came so far back was not read for, and goes first.
+        current = [s for s in self._all() if s.cursor <= low]
+        if any(all(s is not known for known in group) for s in current):
+            return
+        group = current
         scanned = min(scanned, min((s.cursor for s in self._all() if s.cursor > low), default=scanned))
         for event in events:
             if event.seq > scanned:

@@ -49,7 +49,7 @@ class Hosts:
             return LogReader(record, lambda: Pipeline(parsers, classify=host.classify, language=record.language), start)
         except Exception as e:
             log.exception("the driver of %s failed in parsers; reading with the preset auto", record.service_name)
-            text = f"the driver's log parsers cannot be used, the log is read with the preset auto: {e}"
+            text = f"{host.blame('parsers', e)}; the log is read with the preset auto"
             return LogReader(record, default, start, notice=Fault(Code.WARNING, text, severity="warning"))
 
     def no_such_task(self, request: FrameworkRequest) -> Refusal:

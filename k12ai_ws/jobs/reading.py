@@ -66,10 +66,10 @@ class LogReader:
         if start is not None:
             try:
                 self._pipeline.load(start.state["pipeline"])
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, LookupError, TypeError, AttributeError):
                 # The state is another version's: what was half read at the restart is lost, the rest goes on.
                 self._pipeline = pipeline()
-            self._tail = list(start.state.get("tail", ()))
+            self._tail = list(start.state.get("tail", ())) if isinstance(start.state, dict) else []
 
     @property
     def tail(self) -> Sequence[str]:

@@ -1,13 +1,15 @@
 """What surrounds one job's driver: its folders, and guarded calls of the driver's methods."""
 
 import asyncio
+import json
 import reprlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
 from pydantic import ValidationError
 
 from k12ai_ws.drivers.driver import Driver, Job, Refused
@@ -16,7 +18,6 @@ from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
 from k12ai_ws.logs.parser import LogParser
 from k12ai_ws.wire.bodies import Fault
 from k12ai_ws.wire.codes import Code
-from k12ai_ws.wire.envelope import encode
 from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.requests import Refusal, fields_of, message_of
 from k12ai_ws.wire.status import Reason
@@ -117,7 +118,8 @@ class DriverHost:
         if not call.cancelled():
             call.exception()  # seen: where nobody waits any longer, it has nobody else to go to
 
-    def _blame(self, what: str, error: BaseException) -> str:
+    def blame(self, what: str, error: BaseException) -> str:
+        """What to say of the driver whose method `what` failed."""
         text = str(error) if isinstance(error, Unanswered) else f"{type(error).__name__}: {error}"
         return f"the driver of {self._record.service_name!r} failed in {what}: {text}"
 
@@ -130,13 +132,12 @@ class DriverHost:
         def examine() -> dict[str, Any]:
             job = self._describe()
             self._driver.check(job)
-            params = dict(job.params.model_dump(mode="json"))
             try:
-                encode(params)
-            except TypeError as e:
+                params = dict(job.params.model_dump(mode="json"))
+            except ValueError as e:  # nested too deeply, or of a type that pydantic cannot show as JSON
                 fields = [{"loc": "service_params", "msg": f"cannot be stored: {e}", "type": "not_json"}]
-                fault = Fault(Code.PARAMS_INVALID, f"service_params: cannot be stored: {e}", detail={"fields": fields})
-                raise Refusal(fault) from None
+                raise Refusal(Fault(Code.PARAMS_INVALID, message_of(fields), detail={"fields": fields})) from None
+            _require_storable(params)
             return params
 
         try:
@@ -146,14 +147,14 @@ class DriverHost:
             missing = all(f["type"] == "missing" for f in fields)
             code = Code.PARAM_MISSING if missing else Code.PARAMS_INVALID
             raise Refusal(Fault(code, message_of(fields), detail={"fields": fields})) from None
+        except Refusal:
+            raise
         except Refused as e:
             loc = f"service_params.{e.field}" if e.field else "service_params"
             fields = [{"loc": loc, "msg": str(e.message), "type": "refused"}]
             raise Refusal(Fault(e.code, str(e.message), detail={"fields": fields})) from None
-        except Refusal:
-            raise
         except Exception as e:
-            raise Refusal(Fault(Code.START_FAILED, self._blame("check", e))) from e
+            raise Refusal(Fault(Code.START_FAILED, self.blame("check", e))) from e
 
     async def request(self, default_time_limit_s: float | None) -> LaunchRequest:
         """What to launch. Raises LaunchError (100202) where the driver, or the making of the folders, fails."""
@@ -179,7 +180,7 @@ class DriverHost:
         try:
             return await self._call(build)
         except Exception as e:
-            raise LaunchError(Code.START_FAILED, Reason.LAUNCH_FAILED, self._blame("launch", e)) from e
+            raise LaunchError(Code.START_FAILED, Reason.LAUNCH_FAILED, self.blame("launch", e)) from e
 
     async def parsers(self) -> Sequence[LogParser | str]:
         """The log parsers that the driver chose. Raises whatever the driver raises, TypeError for rubbish."""
@@ -198,3 +199,14 @@ class DriverHost:
     def classify(self, fault: Fault) -> int | None:
         """The driver's code for a fault; blocking."""
         return contained(self._driver.classify)(fault)
+
+
+def _require_storable(params: Mapping[str, Any]) -> None:
+    """Raises Refusal for what a driver's model let pass, but JSON cannot carry: huge integers, NaN, infinities."""
+    for name, value in params.items():
+        try:
+            orjson.dumps(value)
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as e:
+            fields = [{"loc": f"service_params.{name}", "msg": str(e), "type": "not_json"}]
+            raise Refusal(Fault(Code.PARAMS_INVALID, message_of(fields), detail={"fields": fields})) from None

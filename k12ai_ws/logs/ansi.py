@@ -8,12 +8,10 @@ UP = "\x0b"
 SPECIAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 """Any control character but tab and newline: without one, text needs no cleaning."""
 
-INCOMPLETE = re.compile(
-    r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|[\]PX^_][^\x07\x1b\n]{0,4096}\x1b?|[ -/]{0,4})?\Z|\r+\Z"
-)
+INCOMPLETE = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|[\]PX^_][^\x07\x1b\n]{0,4096}\x1b?|[ -/]{0,4})?\Z|\r+\Z")
 """What the next bytes may still change: a sequence that is not over, and carriage returns at the end."""
 
-_DROPPED = {code: None for code in (*range(7), 11, 12, *range(14, 27), *range(28, 32), 127)}
+_DROPPED = dict.fromkeys((*range(7), 11, 12, *range(14, 27), *range(28, 32), 127))
 _UP = re.compile(r"\x1b\[\d{0,3}[AF]")
 _COLUMN = re.compile(r"\x1b\[[01]?G")
 _SEQUENCE = re.compile(
@@ -29,9 +27,9 @@ def without_stray(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The text with colours and titles gone, of which the stray characters are gone already.
+    r"""The text with colours and titles gone, of which the stray characters are gone already.
 
-    `\\n`, `\\t`, `\\r` and `\\b` stay; a cursor movement to an earlier line becomes `UP`.
+    `\n`, `\t`, `\r` and `\b` stay; a cursor movement to an earlier line becomes `UP`.
     """
     if "\x1b" in text or "\x07" in text:
         text = _UP.sub(UP, text)

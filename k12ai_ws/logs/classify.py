@@ -36,7 +36,9 @@ _BY_TYPE: Mapping[str, Code] = {
 }
 _OPERAND = re.compile(r"unsupported operand type|can only concatenate|bad operand type|not supported between instances")
 _GPU_MEMORY = re.compile(r"CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|HIP out of memory")
-_SIGNAL = re.compile(r"Segmentation fault|Aborted|Bus error|Illegal instruction|Floating[- ]point exception", re.IGNORECASE)
+_SIGNAL = re.compile(
+    r"Segmentation fault|Aborted|Bus error|Illegal instruction|Floating[- ]point exception", re.IGNORECASE
+)
 
 
 def code_of(detail: Mapping[str, Json]) -> Code:
@@ -49,7 +51,7 @@ def code_of(detail: Mapping[str, Json]) -> Code:
         return Code.OUT_OF_MEMORY
     if name == "TypeError" and _OPERAND.search(text):
         return Code.OPERAND_TYPE
-    if "DefaultCPUAllocator: can't allocate memory" in text or "Unable to allocate" in text and "Memory" in name:
+    if "DefaultCPUAllocator: can't allocate memory" in text or ("Unable to allocate" in text and "Memory" in name):
         return Code.OUT_OF_MEMORY
     if text.startswith("Fatal Python error") or _SIGNAL.match(name):
         return Code.KILLED_BY_SIGNAL
@@ -61,10 +63,11 @@ def message_of(detail: Mapping[str, Json], language: Language) -> str | None:
     name = str(detail.get("exc_type") or "").rpartition(".")[2]
     text = str(detail.get("exc_text") or "")[:4000]
     for advice in ADVICE:
-        if advice.types and name not in advice.types:
-            continue
-        match = advice.pattern.search(text)
-        if match:
-            sentence = advice.zh if language == "zh" else advice.en
-            return re.sub(r"\{(\d)\}", lambda m: (match[int(m[1])] or "").strip()[:200], sentence)
+        if (not advice.types or name in advice.types) and (match := advice.pattern.search(text)):
+            return _filled(advice.zh if language == "zh" else advice.en, match)
     return None
+
+
+def _filled(sentence: str, match: re.Match[str]) -> str:
+    """The sentence with `{1}` and its like replaced by what the pattern found."""
+    return re.sub(r"\{(\d)\}", lambda place: (match[int(place[1])] or "").strip()[:200], sentence)

@@ -21,6 +21,8 @@ class Limits:
     """Longest `detail.exc_text`."""
     frames: int = 1_200
     """Most frames of one exception; the middle goes first."""
+    chain: int = 100
+    """Exceptions of one chain above which the middle may go where a traceback is too big."""
     open_blocks: int = 16
     """Tracebacks of different processes that may be open at once."""
     tail_lines: int = 8
@@ -33,7 +35,5 @@ class Limits:
     """Least time between two progress events of one bar: four a second."""
     bars_per_second: int = 8
     """Most new bars announced at once within a second; the others wait for the next one."""
-    names: int = 64
-    """Most metrics of one line."""
-    name_chars: int = 80
-    """Longest name of a metric."""
+    names: int = 500
+    """Most metrics of one event; a warning says once that there were more."""

@@ -1,9 +1,10 @@
 """The whole reading of one job's log: bytes in, events out. No I/O, no clock, no threads."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from k12ai_ws.wire.bodies import Fault, Json, LogEvent, LogLines, Metrics, Progress, Stream
+from k12ai_ws.wire.bodies import Fault, Json, LogEvent, LogLines, Metrics, Stream
 from k12ai_ws.wire.codes import Code, Language
 
 from . import classify as meaning
@@ -30,6 +31,10 @@ def _ordinary(line: str) -> bool:
     if RECORD.match(line) or read_progress(line):
         return True
     return worth_reading(line) and any(reading.values() is not None for reading in read_pairs(line))
+
+
+def _finite(value: float | None) -> float | None:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _has(line: str, hints: list[str]) -> bool:
@@ -63,11 +68,10 @@ class Pipeline:
         self._classify = classify
         self._language: Language = language
         self._splitters = {stream: LineSplitter(self._limits) for stream in STREAMS}
-        self._recognisers = {
-            stream: TracebackRecogniser(self._limits, _ordinary, app_roots) for stream in STREAMS
-        }
+        self._recognisers = {stream: TracebackRecogniser(self._limits, _ordinary, app_roots) for stream in STREAMS}
         self._meter = ProgressMeter(self._limits)
         self._not_finite = False
+        self._too_many = False
 
     # ------------------------------------------------------------------ the door
 
@@ -106,7 +110,7 @@ class Pipeline:
             "meter": self._meter.dump(),
             "parsers": [parser.state for parser in self._parsers],
             "off": sorted(self._off),
-            "not_finite": self._not_finite,
+            "said": [self._not_finite, self._too_many],
         }
 
     def load(self, state: Json) -> None:
@@ -121,7 +125,7 @@ class Pipeline:
         for parser, parser_state in zip(self._parsers, state["parsers"], strict=True):
             parser.state = json.loads(json.dumps(parser_state))
         self._off = set(state["off"])
-        self._not_finite = state["not_finite"]
+        self._not_finite, self._too_many = state["said"]
 
     # ------------------------------------------------------------------ inside
 
@@ -146,10 +150,10 @@ class Pipeline:
 
     def _lines(self, lines: list[str], hints: list[str], stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
         recogniser = self._recognisers[stream]
-        quick = self._quick
+        quick, unfinished = self._quick, recogniser.open
         begun = 0
         for index, line in enumerate(lines):
-            if recogniser.open or (hints and _has(line, hints)):
+            if unfinished or (hints and _has(line, hints)):
                 recogniser.remember(lines[begun:index])
                 begun = index + 1
                 self._items(recogniser.feed(line), stream, at_ms, out)
@@ -187,19 +191,33 @@ class Pipeline:
             self._found(item, out)
 
     def _found(self, item: Found, out: list[LogEvent]) -> None:
-        if isinstance(item, Metrics):
+        if isinstance(item, Metrics) and isinstance(item.values, Mapping):  # a plugin may break its types' promise
+            if any(isinstance(value, float) and not math.isfinite(value) for value in item.values.values()):
+                item = Metrics({name: _finite(value) for name, value in item.values.items()})
+            if len(item.values) > self._limits.names:
+                item = Metrics(dict(list(item.values.items())[: self._limits.names]))
+                if not self._too_many:
+                    self._too_many = True
+                    out.append(Fault(Code.WARNING, self._too_many_message(), "warning"))
             out.append(item)
-            bad = [name for name, value in item.values.items() if value is None]
+            bad = [str(name) for name, value in item.values.items() if value is None]
             if bad and not self._not_finite:
                 self._not_finite = True
                 out.append(self._not_finite_fault(bad))
         else:
             out.append(item)
 
+    def _too_many_message(self) -> str:
+        most = self._limits.names
+        return {
+            "en": f"one line showed more than {most} metrics; the first {most} are kept",
+            "zh": f"一行日志包含超过{most}个指标; 仅保留前{most}个",
+        }[self._language]
+
     def _not_finite_fault(self, names: list[str]) -> Fault:
         shown = ", ".join(names[:8])
         message = {
-            "en": f"{shown} became NaN or infinite: lower the learning rate, clip gradients, and look for bad input values",
+            "en": f"{shown} is NaN or infinite: lower the learning rate, clip gradients, look for bad input values",
             "zh": f"{shown} 变为NaN或无穷大: 请降低学习率, 裁剪梯度, 并检查输入数据",
         }[self._language]
         return Fault(Code.LOSS_NOT_FINITE, message, "warning", {"names": names[: self._limits.names]})

@@ -18,7 +18,9 @@ _COUNTED = re.compile(r"(?P<desc>.*?):?\s*\[(?P<n>\d+)/(?P<total>\d+)\]\s+\d{1,3
 _KERAS = re.compile(
     r"^\s*(?P<n>\d+)/(?P<total>\d+)\s+(?:\[[=>.]{3,}\]|[━╸╺]{3,}|-\s\d+s\b)[\s-]*(?:ETA:\s*(?P<eta>[\d:]+)s?|(?P<left>\d+)s\b)?"
 )
-_PERCENT = re.compile(r"^\s*(?P<desc>[^%|]*?):?\s*(?:\[?[=#>.━╸╺█-▏ -]*[=#>━█-▏][=#>.━╸╺█-▏ -]*\]?\|?)?\s*(?P<percent>\d{1,3}(?:\.\d+)?)%")
+_PERCENT = re.compile(
+    r"^\s*(?P<desc>[^%|]*?):?\s*(?:\[?[=#>.━╸╺█-▏ -]*[=#>━█-▏][=#>.━╸╺█-▏ -]*\]?\|?)?\s*(?P<percent>\d{1,3}(?:\.\d+)?)%"
+)
 _BARRED = re.compile(r"[━█#=]{4}|[█-▏]")
 _EPOCH = re.compile(r"^\W*epoch\s*:?\s*\[?(?P<n>\d+)\s*(?:/|of)\s*(?P<total>\d+)\]?\W*$", re.IGNORECASE)
 _UNIT = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
@@ -61,7 +63,9 @@ def _bar(found: dict[str, str | None]) -> Progress | None:
         eta: float | None = float(left_s)
     else:
         eta = _seconds(found.get("eta") or "")
-    return Progress(min(1.0, n / total), n, total, unit=unit or None, desc=(found.get("desc") or "").strip() or None, eta_s=eta)
+    return Progress(
+        min(1.0, n / total), n, total, unit=unit or None, desc=(found.get("desc") or "").strip() or None, eta_s=eta
+    )
 
 
 def _count(text: str) -> float:

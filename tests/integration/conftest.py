@@ -61,7 +61,7 @@ def check_envelope(message: dict[str, Any]) -> None:
     assert set(list(message)[9:]) <= {"service_name", "job_id", "seq", "id"}
 
 
-class Closed(Exception):
+class Closed(ConnectionError):
     """The server closed the channel, with this code (None: without one)."""
 
     def __init__(self, code: int | None) -> None:
@@ -76,10 +76,10 @@ class Channel:
         self._reader, self._writer, self._pongs = reader, writer, pongs
         self._kept: deque[tuple[dict[str, Any], bytes]] = deque()
 
-    def write(self, opcode: int, payload: bytes) -> None:
-        """One masked frame, as a client must send it."""
+    def write(self, opcode: int, payload: bytes, *, last: bool = True) -> None:
+        """One masked frame, as a client must send it; `last` of its message or not."""
         size = len(payload)
-        head = bytes([0x80 | opcode, 0x80 | (size if size < 126 else 126 if size < 1 << 16 else 127)])
+        head = bytes([0x80 * last | opcode, 0x80 | (size if size < 126 else 126 if size < 1 << 16 else 127)])
         head += b"" if size < 126 else struct.pack("!H", size) if size < 1 << 16 else struct.pack("!Q", size)
         self._writer.write(head + b"\0\0\0\0" + payload)  # a mask of zeros changes nothing
 
@@ -111,18 +111,18 @@ class Channel:
             if opcode == 9 and self._pongs:
                 self.write(10, payload)
 
-    async def next_raw(self, timeout: float = PATIENCE_S) -> tuple[dict[str, Any], bytes]:
+    async def next_raw(self, patience: float = PATIENCE_S) -> tuple[dict[str, Any], bytes]:
         """The next message, and its bytes. Raises Closed, TimeoutError."""
         if self._kept:
             return self._kept.popleft()
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(patience):
             raw = await self._read()
         message = json.loads(raw)
         check_envelope(message)
         return message, raw
 
-    async def next(self, timeout: float = PATIENCE_S) -> dict[str, Any]:
-        return (await self.next_raw(timeout))[0]
+    async def next(self, patience: float = PATIENCE_S) -> dict[str, Any]:
+        return (await self.next_raw(patience))[0]
 
     async def ask(self, message: Any, request_id: str | None = None) -> dict[str, Any]:
         """Sends a request; its answer. Events that come meanwhile are kept for `next`."""
@@ -160,14 +160,34 @@ class Channel:
         self._kept.clear()
         return seen
 
-    async def close_code(self, timeout: float = PATIENCE_S) -> int | None:
+    async def rest(self) -> list[tuple[dict[str, Any], bytes]]:
+        """All that still comes until the connection ends."""
+        seen = []
+        with contextlib.suppress(Closed):
+            while True:
+                seen.append(await self.next_raw())
+        return seen
+
+    async def close_code(self, patience: float = PATIENCE_S) -> int | None:
         """Waits for the server to close; the code it said."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(patience):
             try:
                 while True:
                     await self._read()
             except Closed as e:
                 return e.code
+
+    async def sent(self, patience: float) -> bool:
+        """Whether the server takes what was sent, within so many seconds."""
+        try:
+            await asyncio.wait_for(self._writer.drain(), patience)
+        except TimeoutError:
+            return False
+        return True
+
+    def vanish(self) -> None:
+        """Gone, without a word."""
+        self._writer.transport.abort()
 
     async def close(self) -> None:
         self._writer.close()
@@ -204,7 +224,9 @@ class Client:
         return await self.request("GET", path, **headers)
 
     async def post(self, path: str, body: Any, **headers: str) -> Reply:
-        return await self.request("POST", path, body if isinstance(body, bytes) else json.dumps(body).encode(), **headers)
+        return await self.request(
+            "POST", path, body if isinstance(body, bytes) else json.dumps(body).encode(), **headers
+        )
 
     def order(self, op: str, uuid: str = "p", user: str = "u", **params: Any) -> dict[str, Any]:
         """A framework request's body."""
@@ -250,6 +272,13 @@ class Client:
         for event in events:
             check_envelope(event)
         return events
+
+    async def until_printed(self, job_id: str, count: int) -> None:
+        """Polls until the server has stored so many lines of the job."""
+        deadline = time.monotonic() + PATIENCE_S
+        while len(lines := await self.lines(job_id)) < count:
+            assert time.monotonic() < deadline, f"only {len(lines)} lines"
+            await asyncio.sleep(0.02)
 
     async def lines(self, job_id: str, stream: str = "stdout") -> list[str]:
         """What the job printed, as its log events give it."""
@@ -357,6 +386,7 @@ class House:
         self.process: asyncio.subprocess.Process | None = None
         self.client: Client
         self.settings: dict[str, Any] = {}
+        self.python = Path(sys.executable)
 
     def install_toy(self) -> None:
         """The toy driver as an installed distribution, found by its entry point."""
@@ -370,11 +400,13 @@ class House:
         path = os.pathsep.join([str(self.site), *filter(None, [os.environ.get("PYTHONPATH")])])
         with (self.folder / "server.log").open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                sys.executable, str(HERE / "serve.py"), json.dumps(quick(self.settings, self.data_dir)),
+                str(self.python), str(HERE / "serve.py"), json.dumps(quick(self.settings, self.data_dir)),
                 stdout=asyncio.subprocess.PIPE, stderr=log, env=os.environ | {"PYTHONPATH": path},
             )  # fmt: skip
 
-    async def start(self, **settings: Any) -> Client:
+    async def start(self, python: Path | None = None, **settings: Any) -> Client:
+        """Starts it, with the settings (and the interpreter) of the last time where none are given."""
+        self.python = python or self.python
         self.settings = settings or self.settings
         self.process = await self.spawn()
         assert self.process.stdout is not None
@@ -392,6 +424,13 @@ class House:
         await asyncio.wait_for(self.process.communicate(), PATIENCE_S)
         assert self.process.returncode is not None
         return self.process.returncode
+
+    async def until_there(self, *paths: Path) -> None:
+        """Polls until these files exist."""
+        deadline = time.monotonic() + PATIENCE_S
+        while missing := [path for path in paths if not path.exists()]:
+            assert time.monotonic() < deadline, missing
+            await asyncio.sleep(0.02)
 
     def log(self) -> str:
         return (self.folder / "server.log").read_text(errors="replace")

@@ -5,6 +5,10 @@ import json
 
 import pytest
 
+ORDER = {
+    "tag": "framework", "op": "train.start", "user": "u", "service_name": "toy", "service_uuid": "p",
+    "service_params": {},
+}  # fmt: skip
 ALL = ["status", "metrics", "progress", "log", "error", "info"]
 TICK = "import time\nfor i in range({n}):\n print(f'epoch={{i}} loss={{i / 1000}}', flush=True)\n time.sleep({pause})"
 
@@ -43,7 +47,9 @@ async def test_live_stream_ends_with_the_terminal_status(client):
     assert [m["metrics"] for m in messages if m["type"] == "metrics"] == [
         {"epoch": i, "loss": i / 1000} for i in range(3)
     ]
-    assert all([m["user"], m["service_uuid"], m["service_name"], m["job_id"]] == ["u", "p", "toy", job_id] for m in messages)
+    assert all(
+        [m["user"], m["service_uuid"], m["service_name"], m["job_id"]] == ["u", "p", "toy", job_id] for m in messages
+    )
     assert all(m["op"] == "train.start" for m in messages)
     assert await channel.silence() == []  # the terminal status was the last
 
@@ -285,7 +291,7 @@ async def test_jobs_are_started_and_stopped_over_the_channel(client):
         ({"tag": "channel", "op": "unsubscribe"}, 100101),
         ({"tag": "channel", "op": "unsubscribe", "id": "none"}, 100205),
         ({"tag": "framework", "op": "train.start"}, 100101),
-        ({"tag": "framework", "op": "train.start", "user": "u", "service_name": "none", "service_uuid": "p", "service_params": {}}, 100201),
+        (ORDER | {"service_name": "none"}, 100201),
         ({"tag": "platform", "op": "format"}, 100102),
     ],
     ids=lambda value: repr(value)[:60],
@@ -311,25 +317,48 @@ async def test_a_frame_too_big_closes_1009(serve):
     assert (await client.get("/health")).status == 200
 
 
+async def test_a_message_in_fragments_is_one_message(serve):
+    client = await serve({"channel": {"max_frame_bytes": 4096}})
+    channel = await client.channel()
+    raw = json.dumps({"tag": "channel", "op": "ping", "id": "in pieces"}).encode()
+    channel.write(1, raw[:9], last=False)
+    channel.write(9, b"a ping in between")
+    channel.write(0, raw[9:20], last=False)
+    channel.write(0, raw[20:])
+    assert (await channel.next())["id"] == "in pieces"
+    channel.write(1, b" " * 3000, last=False)
+    channel.write(0, b" " * 3000)  # too big only together
+    assert await channel.close_code() == 1009
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x81\x84\0\0\0\0\xff\xfe\xc3(",  # text that is not UTF-8
+        b"\xf1\x80\0\0\0\0",  # reserved bits
+        b"\x83\x80\0\0\0\0",  # an opcode that does not exist
+        b"\x80\x80\0\0\0\0",  # a continuation of nothing
+        b"\x89\xfe\x01\x00\0\0\0\0" + b"x" * 256,  # a ping that is too long
+        b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",  # a length without end
+        b"\x88\x81\0\0\0\0x",  # a close with half a code
+        b"GET / HTTP/1.1\r\n\r\n",
+    ],
+)
+async def test_what_is_no_websocket_ends_that_connection_alone(client, raw):
+    channel, other = await client.channel(), await client.channel()
+    channel._writer.write(raw)
+    channel._writer.write_eof()
+    await channel.close_code()
+    await other.ping()
+
+
 async def test_too_many_connections_close_1013(serve):
     client = await serve({"channel": {"max_connections": 2}})
     first, _ = [await client.channel() for _ in range(2)]
     await first.ping()
     assert await (await client.channel()).close_code() == 1013
     await first.close()
-
-    async def room():
-        channel = await client.channel()
-        try:
-            return await channel.ping()
-        except Exception:  # closed again: the place is not free yet
-            return None
-
-    for _ in range(100):
-        if await room():
-            return
-        await asyncio.sleep(0.02)
-    pytest.fail("the place of a closed connection was never free again")
+    await opened(client)
 
 
 async def test_no_pong_closes_4408(serve):
@@ -398,19 +427,30 @@ async def test_a_bad_handshake_is_answered(client, headers, status):
     assert (reply.status, reply.message["type"], reply.body["code"]) == (status, "error", 100102)
 
 
-async def test_a_client_that_vanishes_is_forgotten(client):
-    for _ in range(20):
+async def opened(client):
+    """A channel that answers, once there is room for it."""
+    for _ in range(250):
         channel = await client.channel()
+        try:
+            await channel.ping()
+        except ConnectionError:  # closed with 1013
+            await asyncio.sleep(0.02)
+        else:
+            return channel
+    pytest.fail("there was never room for a connection again")
+
+
+async def test_a_client_that_vanishes_is_forgotten(serve):
+    client = await serve({"channel": {"max_connections": 2}})
+    for _ in range(20):
+        channel = await opened(client)
         await channel.subscribe("s", "start", type=ALL)
         channel.send({"tag": "platform", "op": "stats", "id": "b", "every": 0.2})
-        channel._writer.transport.abort()
+        channel.vanish()
     job_id = await client.start(ticker(50, 0.001))
     assert (await client.until(job_id))["status"]["value"] == "finished"
-    for _ in range(200):
-        if len(client.server._connections) == 0:
-            return
-        await asyncio.sleep(0.02)
-    pytest.fail("the server still holds connections that are gone")
+    await opened(client)
+    await opened(client)  # all the places are free again
 
 
 async def test_a_slow_reader_loses_nothing_and_costs_no_memory(house):
@@ -443,10 +483,31 @@ async def test_a_reader_that_never_reads_its_answers_gets_no_more(house):
     for _ in range(300):
         for _ in range(200):
             channel.send(request)
-        try:
-            await asyncio.wait_for(channel._writer.drain(), 0.2)
-        except TimeoutError:
+        if not await channel.sent(0.2):
             break
     assert house.memory() - before < 30e6
     assert (await client.get("/health")).status == 200
-    channel._writer.transport.abort()
+    channel.vanish()
+
+
+async def test_a_slow_reader_of_several_subscriptions_gets_them_in_order(client):
+    """The last seq that it saw is its resume token, so nothing older may come later."""
+    channel = await client.channel()
+    for kind in ALL:
+        await channel.subscribe(kind, type=[kind])
+    job_id = await client.start("for i in range(20000): print(f'loss={i} ' + 'x' * 200)")
+    await client.until(job_id)
+    messages = [m for m, _ in await channel.until_end(job_id)] + await channel.silence()
+    every = await client.events(job_id)
+    assert sorted(seqs(messages)) == seqs(every)
+    assert seqs(messages) == seqs(every)
+
+
+async def test_shutdown_does_not_wait_for_those_who_do_not_read(house):
+    client = await house.start()
+    channel = await client.channel()
+    await channel.subscribe("s", type=ALL)
+    channel.send({"tag": "platform", "op": "stats", "id": "b", "every": 0.2})
+    await client.until(await client.start("for i in range(10000): print(i, 'x' * 1000)"))
+    async with asyncio.timeout(6):
+        assert await house.end() == 0

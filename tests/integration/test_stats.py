@@ -73,7 +73,13 @@ async def test_running_jobs_are_the_containers(client):
     await client.until(job_id, "running")
     (entry,) = (await client.post(STATS, USER | {"query": {"containers": True}})).body["containers"]
     named = {k: entry[k] for k in ("op", "user", "service_uuid", "service_name", "job_id")}
-    assert named == {"op": "train.start", "user": "alice", "service_uuid": "proj", "service_name": "toy", "job_id": job_id}
+    assert named == {
+        "op": "train.start",
+        "user": "alice",
+        "service_uuid": "proj",
+        "service_name": "toy",
+        "job_id": job_id,
+    }
     assert isinstance(entry["id"], str)
     assert entry["cpu_percent"] >= 0
     assert 0 < entry["cpu_memory_usage"] < entry["cpu_memory_total"]
@@ -127,7 +133,13 @@ async def test_asynchronous_is_acknowledged_and_pushed_to_its_user_alone(client)
     push_id = reply.body["id"]
     for name in ("mine", "mine and more"):
         message = await channels[name].next()
-        assert [message[k] for k in ("id", "tag", "op", "user", "type")] == [push_id, "platform", "stats", "test", "info"]
+        assert [message[k] for k in ("id", "tag", "op", "user", "type")] == [
+            push_id,
+            "platform",
+            "stats",
+            "test",
+            "info",
+        ]
         assert set(message["info"]) == FIELDS["cpus"]
         assert "seq" not in message
     for name, channel in channels.items():

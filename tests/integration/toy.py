@@ -1,7 +1,7 @@
 """A toy driver: its jobs run the Python script (or the command) that the request carries."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -23,7 +23,7 @@ class Needy(Params):
 class Toy(Driver):
     service_name = "toy"
     description = "runs what it is given"
-    tasks = {"train": Script, "evaluate": Script, "predict": Needy}
+    tasks: ClassVar = {"train": Script, "evaluate": Script, "predict": Needy}
 
     def check(self, job: Job) -> None:
         if getattr(job.params, "refuse", False):

@@ -89,7 +89,7 @@ def plugin_files() -> list[Path]:
 
 @pytest.mark.parametrize("path", plugin_files(), ids=lambda p: str(p.relative_to(ROOT / "plugins")))
 def test_plugins_import_the_seam_alone(path: Path) -> None:
-    """A driver is a third party's: it sees `k12ai_ws.drivers`, and its trainer, an ordinary program, nothing of ours."""
+    """A driver is a third party's: it sees `k12ai_ws.drivers`; its trainer, an ordinary program, nothing of ours."""
     module = ".".join(path.relative_to(PLUGINS[0].parent).with_suffix("").parts[1:])
     ours = {i for i in imports_of(path, module) if i.partition(".")[0] == "k12ai_ws"}
     if "trainer" in path.parts:

@@ -76,4 +76,5 @@ class DemoServer:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    """As Ctrl-C: asyncio then cancels the story in good order, which a KeyboardInterrupt raised here would not."""
+    signal.raise_signal(signal.SIGINT)

@@ -180,9 +180,15 @@ class Supervisor:
         self._told_to_end = True  # the wake-up pipe brings the loop here; nothing is done inside a signal handler
 
     def _end(self, grace_s: float) -> None:
-        """SIGTERM to the whole tree now, SIGKILL after the grace; asked again, the shorter grace holds."""
+        """SIGTERM to the whole tree now, SIGKILL after the grace; asked again, the shorter grace holds.
+
+        Nobody is asked twice: many programs take a second SIGTERM, while they tidy up, as an order to die at once.
+        """
         kill_at = time.monotonic() + grace_s
-        self._kill_at = kill_at if self._kill_at is None else min(self._kill_at, kill_at)
+        if self._kill_at is not None:
+            self._kill_at = min(self._kill_at, kill_at)
+            return
+        self._kill_at = kill_at
         proc.signal_all(self._tree(), signal.SIGTERM)
 
     def _keep_time(self) -> None:

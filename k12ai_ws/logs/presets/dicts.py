@@ -43,7 +43,9 @@ def _flatten(items: dict[str, Json], path: str, reading: Reading, depth: int) ->
         if isinstance(value, dict) and depth < _DEEPEST:
             _flatten(value, full, reading, depth + 1)
         elif isinstance(value, bool) or not isinstance(value, int | float):
-            if isinstance(value, str) and re.fullmatch(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf)", value.strip(), re.IGNORECASE):
+            if isinstance(value, str) and re.fullmatch(
+                r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf)", value.strip(), re.IGNORECASE
+            ):
                 _place(reading, full, number(value.strip()), value)
         else:
             _place(reading, full, value if math.isfinite(value) else None, repr(value))

@@ -7,8 +7,9 @@ from k12ai_ws.logs.parser import Found, LogParser
 from k12ai_ws.wire.bodies import Metrics
 
 from .dicts import read_dict
-from .pairs import PairReader, Reading, message_of, read_positions
-from .prefilter import may_head, worth_reading
+from .pairs import PairReader, Reading, read_positions
+from .prefilter import may_head
+from .records import message_of
 from .tables import TableReader
 from .vocabulary import is_validation
 
@@ -50,10 +51,9 @@ class GenericParser(LogParser):
         return {"epoch": self.state["epoch"], **values}
 
     def _read(self, line: str) -> list[Reading]:
-        if "poch" in line or "POCH" in line:
-            if heading := _HEADING.match(line):
-                self.state["epoch"] = int(heading[1][:15])
-                return []
+        if ("poch" in line or "POCH" in line) and (heading := _HEADING.match(line)):
+            self.state["epoch"] = int(heading[1][:15])
+            return []
         if self.tables and ("columns" in self.state or may_head(line)):
             reading = TableReader(self.state).read(line)
             if reading is not None:

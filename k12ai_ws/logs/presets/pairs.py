@@ -4,28 +4,53 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from k12ai_ws.logs.tracebacks.syntax import RECORD
-
+from .records import message_of
 from .vocabulary import POSITIONS, kind, normal, words
 
 NUMBER = re.compile(
-    r"(?<![\w.@])(?P<number>[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)(?![\w.]))",
+    r"(?<![\w.@])(?P<number>[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+    r"|[-+]?(?:nan|inf(?:inity)?)(?![\w.]))",
     re.IGNORECASE,
 )
 _UNIT = re.compile(
     r"(?:%|(?:ms|us|µs|ns|s|m|h|sec|secs|seconds|min|[KMGTkmgt]i?B|[kKMGT]|B|b|GB|MB|KB|it|px|MiB|GiB|W|C|Hz|[KMG]Hz|x)(?![\w])"
     r"|(?:it|iter|step|sample|samples|img|images|tok|tokens|batch|examples)s?/s|s/|ms/|us/|/s\b|[A-Za-z_])"
 )
-_DELIMITER = re.compile(r"[,;|\t(){}\[\]<>\"`]|(?<!\w)'|'(?!\w)|\s-+\s|\s{2,}|->|=>|[-=*#]{2,}|[━-╿█-▏]+|:\s|:$|(?<=[^\w])\*\s")
-_PROSE = frozenset("from of the is was to with in at for by be will and or a an than about".split())
+_DELIMITER = re.compile(
+    r"[,;|\t(){}\[\]<>\"`]|(?<!\w)'|'(?!\w)|\s-+\s|\s{2,}|->|=>|[-=*#]{2,}|[━-╿█-▏]+|:\s|:$|(?<=[^\w])\*\s"
+)
+_PROSE = frozenset(
+    [
+        "from",
+        "of",
+        "the",
+        "is",
+        "was",
+        "to",
+        "with",
+        "in",
+        "at",
+        "for",
+        "by",
+        "be",
+        "will",
+        "and",
+        "or",
+        "a",
+        "an",
+        "than",
+        "about",
+    ]
+)
 _NAME = re.compile(r"[^\W\d][\w@./'\-+#]*(?: [^\W\d(][\w@./'\-+#)]*){0,3}$|#$|[^\W\d][\w@./'\-+]*$")
-_SPLIT_LINE = re.compile(r"\W*(test|val|valid|validation|eval|evaluation|dev)(?:\s+(?:set|results?|metrics?))?\s*[:|\]-]\s*(?=\D)", re.IGNORECASE)
-_BRACKETED = re.compile(r"\bepoch\s*(?:\(\w+\))?\s*:?\s*\[\s*(\d+)\s*(?:/\s*\d+)?\s*\]\s*(?:\[\s*(\d+)\s*/\s*\d+\s*\])?", re.IGNORECASE)
+_SPLIT_LINE = re.compile(
+    r"\W*(test|val|valid|validation|eval|evaluation|dev)(?:\s+(?:set|results?|metrics?))?\s*[:|\]-]\s*(?=\D)",
+    re.IGNORECASE,
+)
+_BRACKETED = re.compile(
+    r"\bepoch\s*(?:\(\w+\))?\s*:?\s*\[\s*(\d+)\s*(?:/\s*\d+)?\s*\]\s*(?:\[\s*(\d+)\s*/\s*\d+\s*\])?", re.IGNORECASE
+)
 _ROUND = re.compile(r"\[(\d+)\][\t:]|(\d+):\s*learn:")
-_LEVEL = re.compile(r"(?:\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|SUCCESS|TRACE)\]?\s*[:|\-\]]?\s*)", re.IGNORECASE)
-_RECORD_END = re.compile(r"(?<=\s)[-|:>]\s+|\]\s*:?\s+|\b(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|SUCCESS)\b\s*[:\]|-]*\s*")
-_OWN_WORDS = re.compile(r"=|\d\.\d|\w: |\w \w|\b(?:epoch|step|iter|iteration|batch|loss)\b", re.IGNORECASE)
-"""What no field of a logging library's prefix has: a message has begun."""
 _TUTORIAL = re.compile(r"\[(\d+),\s*(\d+)\]\s")
 _OF_ALL = re.compile(r"\W*(?P<name>\w*accuracy) of [^:=]{1,80}[:=]\s*(?P<number>\d+(?:\.\d+)?)\s*%", re.IGNORECASE)
 _COUNTED = re.compile(r"(?:train|training|val|validation|test|eval)\s*:\s*(\d+)\s+\[\s*(\d+)/", re.IGNORECASE)
@@ -33,7 +58,6 @@ _BAR_COUNT = re.compile(r"\|\s*(\d+)/\d+ ")
 _RATIO = re.compile(r"/(\d+)\s*\(\s*[\d.]+\s*%\)")
 _HELD_OUT = frozenset(("test", "val", "valid", "validation", "eval", "evaluation"))
 _FIRST = re.compile(r"[\[(]?[A-Za-z_]{3,}")
-_PREFIX = re.compile(r"(?:\[[A-Za-z]+[ :]?\d*\]:?\s+|[\w.-]+\s+\|\s+)")
 
 
 @dataclass(slots=True)
@@ -67,20 +91,6 @@ def number(text: str) -> float | None:
     return int(value) if text.lstrip("+-").isdigit() and len(text) < 19 else value
 
 
-def message_of(line: str) -> str:
-    """A log record's own words, behind the time, level, logger and place that the logging library put there."""
-    if not RECORD.match(line):
-        match = _PREFIX.match(line)
-        return line[match.end() :] if match else line
-    end = 0
-    for match in _RECORD_END.finditer(line, 0, 160):
-        gap = line[end : match.start()]
-        if end and _OWN_WORDS.search(gap):
-            break
-        end = match.end()
-    return line[end:]
-
-
 class PairReader:
     """Reads lines of names and numbers. A log's lines have few shapes: what was found out about one is kept, so that
     the next line of that shape costs one split.
@@ -94,6 +104,8 @@ class PairReader:
         """Every name with a number in this line. More than one reading comes out where two processes wrote into one
         line.
         """
+        if len(line) > _LONGEST:
+            return []
         pieces = NUMBER.split(line)
         numbers = pieces[1::2]
         key = (*pieces[::2], *map(str.isdigit, numbers))
@@ -106,14 +118,17 @@ class PairReader:
 
     def _study(self, line: str) -> list[list["Step"]]:
         """What the numbers of this line are, by their order in it; nothing where no metric is among them."""
-        if len(line) > _LONGEST:
-            return []
         order = {match.start(): index for index, match in enumerate(NUMBER.finditer(line))}
         plans = []
         for start, text in _records(line):
             plan = _Study(text, known_only=self._known_only).steps()
             steps = [
-                Step(step.field, step.name, order[start + step.at], order.get(start + step.of, -1) if step.of >= 0 else -1)
+                Step(
+                    step.field,
+                    step.name,
+                    order[start + step.at],
+                    order.get(start + step.of, -1) if step.of >= 0 else -1,
+                )
                 for step in plan
                 if start + step.at in order
             ]
@@ -161,7 +176,11 @@ def read_positions(text: str) -> dict[str, float]:
     if not any(map(str.isdigit, text)):
         return {}
     starts = {match.start(): match["number"] for match in NUMBER.finditer(text)}
-    found = {step.name: number(starts[step.at]) for step in _Study(text, known_only=True).steps() if step.field == "positions"}
+    found = {
+        step.name: number(starts[step.at])
+        for step in _Study(text, known_only=True).steps()
+        if step.field == "positions"
+    }
     return {name: value for name, value in found.items() if value is not None}
 
 

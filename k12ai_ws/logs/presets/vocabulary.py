@@ -2,6 +2,11 @@
 
 import re
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 POSITIONS = {
     "epoch": "epoch", "epochs": "epoch", "ep": "epoch", "epoch_num": "epoch", "current_epoch": "epoch",
     "step": "step", "steps": "step", "global_step": "step", "iter": "step", "iters": "step", "iteration": "step",
@@ -12,28 +17,42 @@ POSITIONS = {
 }  # fmt: skip
 """Names (as `normal` gives them) of positions, and what they are called in a metrics event."""
 
-_METRIC = frozenset(
-    """loss losses acc accuracy acc1 acc5 top1 top5 f1 f1score precision recall auc auroc auprc prauc aucpr roc mse mae
-    rmse mape msle rmsle r2 bleu rouge rouge1 rouge2 rougel rougelsum meteor cider chrf perplexity ppl map map50 ap ap50
-    ap75 iou miou giou dice jaccard error err score logloss nll bce kl kld elbo psnr ssim lpips fid wer cer ter em mcc
-    reward return ndcg mrr map5095 objective entropy crossentropy cross likelihood l1 l2 auc1 gini kappa sensitivity
-    specificity silhouette inertia bpc bpb mlm eer map@50 las uas correlation pearson spearman spearmanr matthews r2score
-    hinge huber regret fitness pck oks are merror mlogloss ploss vloss tloss aac acer dev deviance logprob residual""".split()
+_METRIC = _words(
+    """
+    loss losses acc accuracy acc1 acc5 top1 top5 f1 f1score precision recall auc auroc auprc prauc aucpr roc mse
+    mae rmse mape msle rmsle r2 bleu rouge rouge1 rouge2 rougel rougelsum meteor cider chrf perplexity ppl map
+    map50 ap ap50 ap75 iou miou giou dice jaccard error err score logloss nll bce kl kld elbo psnr ssim lpips
+    fid wer cer ter em mcc reward return ndcg mrr map5095 objective entropy crossentropy cross likelihood l1 l2
+    auc1 gini kappa sensitivity specificity silhouette inertia bpc bpb mlm eer map@50 las uas correlation
+    pearson spearman spearmanr matthews r2score hinge huber regret fitness pck oks are merror mlogloss ploss
+    vloss tloss aac acer dev deviance logprob residual
+    """
 )
-_COMPANION = frozenset("lr learning_rate grad_norm gradnorm gnorm grad".split())
+_COMPANION = _words(
+    """
+    lr learning_rate grad_norm gradnorm gnorm grad
+    """
+)
 """Reported where they stand beside a metric, and not alone: in a configuration they mean something else."""
-_NEVER = frozenset(
-    """time times eta elapsed sec secs seconds second ms min max mins size sizes param params parameters seed workers
-    batch_size bs bsz num count counts total samples sample mem memory gpu cpu gpus cpus vram ram version port pid
-    threshold weight weights decay weight_decay dropout scale smoothing momentum patience lambda eps epsilon alpha beta
-    gamma std mean_std shape dim dims layers heads hidden vocab len length width height channels kernel stride padding
-    uptime usage util utilization temperature temp power fan speed rate img images tokens examples fps flops wps ups wpb
-    data duration wall runtime remaining throughput per id index idx sec_per warmup interval freq frequency rows cols
-    columns features classes labels free used byte bytes mb gb kb mhz ghz host ip address mask class bins factor ratio
-    coef coefficient margin clip tolerance tol start end train_wall estimators depth leaves fold folds k n p nnz score_from
-    from initscore budget reduction penalty bias scaling mfu instances sub-exceptions nodes world_size mom skipped""".split()
+_NEVER = _words(
+    """
+    time times eta elapsed sec secs seconds second ms min max mins size sizes param params parameters seed
+    workers batch_size bs bsz num count counts total samples sample mem memory gpu cpu gpus cpus vram ram
+    version port pid threshold weight weights decay weight_decay dropout scale smoothing momentum patience
+    lambda eps epsilon alpha beta gamma std mean_std shape dim dims layers heads hidden vocab len length width
+    height channels kernel stride padding uptime usage util utilization temperature temp power fan speed rate
+    img images tokens examples fps flops wps ups wpb data duration wall runtime remaining throughput per id
+    index idx sec_per warmup interval freq frequency rows cols columns features classes labels free used byte
+    bytes mb gb kb mhz ghz host ip address mask class bins factor ratio coef coefficient margin clip tolerance
+    tol start end train_wall estimators depth leaves fold folds k n p nnz score_from from initscore budget
+    reduction penalty bias scaling mfu instances sub-exceptions nodes world_size mom skipped
+    """
 )
-_SPLITS = frozenset("train training val valid validation eval evaluation test dev held heldout holdout learn".split())
+_SPLITS = _words(
+    """
+    train training val valid validation eval evaluation test dev held heldout holdout learn
+    """
+)
 _WORD = re.compile(r"[^\W_]+(?:@\d+)?")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 

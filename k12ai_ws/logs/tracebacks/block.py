@@ -3,33 +3,32 @@
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from k12ai_ws.logs.limits import Limits
 from k12ai_ws.wire.bodies import Json
 
 from . import syntax
-from .groups import read_group
+from .groups import GroupReader
+from .part import Part
 from .syntax import CAUSE, CONTEXT, GROUP_HEADER, HEADER
 
+T = TypeVar("T")
 Verdict = Literal["mine", "foreign", "end"]
 """Of a line: part of the block; not part of it but the block goes on; not part of it and the block is over."""
 
 _GROUP_MARGIN = re.compile(r"\s*[|+]")
 _RULER = re.compile(r"([=\-*#_~])\1{9,}$")
-_FATAL_LINE = re.compile(r"\s*$|Current thread |Thread 0x|\s+File |\s+<|\s+\.\.\.|Extension modules|Python runtime state")
+_FATAL_LINE = re.compile(
+    r"\s*$|Current thread |Thread 0x|\s+File |\s+<|\s+\.\.\.|Extension modules|Python runtime state"
+)
 
 
-@dataclass(slots=True)
-class Part:
-    """One exception of a block: the lines of its frames, its first line, text, notes and how it led to the next."""
-
-    frames: list[str] = field(default_factory=list)
-    exc_type: str | None = None
-    text: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    relation: str | None = None
-    group: list[Json] = field(default_factory=list)
+def _without_middle(lines: list[T]) -> int:
+    """Drops the middle third; how many that were. What is short stays."""
+    third = len(lines) // 3 if len(lines) > 12 else 0
+    del lines[third : 2 * third]
+    return third
 
 
 @dataclass(slots=True)
@@ -51,6 +50,7 @@ class Block:
     tail: list[str] = field(default_factory=list)  # lines that may turn out to be notes
     group_lines: list[str] = field(default_factory=list)
     opened: bool = False  # the group's first member has begun
+    closed: bool = False  # the last line was a ruler that may close the group
     quoted: bool = False
     ruler: str = ""
     owed: int = 0  # lines of the text that the source's own literal still promises
@@ -68,13 +68,21 @@ class Block:
 
     def _keep(self, line: str, limits: Limits) -> None:
         self.raw.append(line)
-        self.size += len(line)
-        if len(self.raw) > limits.block_lines or self.size > limits.block_chars:
-            half = len(self.raw) // 3
-            gone = self.raw[half : 2 * half] or self.raw[1:-1]
-            self.raw[half : half + len(gone)] = []
-            self.cut += len(gone)
-            self.size -= sum(map(len, gone))
+        self.size += 2 * len(line)  # here, and in a list of its part
+        if len(self.raw) > limits.block_lines or self.size > 2 * limits.block_chars:
+            self._shrink(limits)
+
+    def _shrink(self, limits: Limits) -> None:
+        """Lets the middle of every long list go: how a traceback begins and ends says most."""
+        self.cut += _without_middle(self.raw)
+        _without_middle(self.group_lines)
+        if len(self.parts) > limits.chain:
+            _without_middle(self.parts)
+        for part in self.parts:
+            for lines in (part.frames, part.text, part.notes):
+                _without_middle(lines)
+        lists = [self.raw, self.group_lines, *(lines for p in self.parts for lines in (p.frames, p.text, p.notes))]
+        self.size = sum(len(line) for lines in lists for line in lines)
 
     @property
     def part(self) -> Part:
@@ -85,12 +93,7 @@ class Block:
         if line[:1] in " \t":
             if self.tentative and len(self.raw) > 6:
                 return "end"
-            frames = self.part.frames
-            frames.append(line)
-            if len(frames) > limits.block_lines:
-                third = limits.block_lines // 3
-                self.cut += third
-                del frames[third : 2 * third]
+            self.part.frames.append(line)
             return "mine"
         if not line.strip():
             return "mine"
@@ -175,7 +178,7 @@ class Block:
             text += [*self.tail, line]
             self.tail = []
             return "mine"
-        if ordinary(line) or self.tentative and len(self.tail) > 1:
+        if ordinary(line) or (self.tentative and len(self.tail) > 1):
             return "end"
         self.tail.append(line)
         return "end" if len(self.tail) > limits.tail_lines else "mine"
@@ -230,25 +233,35 @@ class Block:
 
     def _in_group(self, line: str, limits: Limits, ordinary: Callable[[str], bool]) -> Verdict:
         if not _GROUP_MARGIN.match(line):
-            # Python draws no margin before the further lines of a text, nor before "[Previous line repeated ...]".
+            # Before 3.13 Python draws no margin before the further lines of a text, nor before "[Previous line ...".
             self.foreign += 1
-            if self.foreign > limits.foreign_lines or (not line.strip() and not self.opened):
+            if self.closed or self.foreign > limits.foreign_lines or (not line.strip() and not self.opened):
                 self._close_group(limits)
                 return self._in_text(line, limits, ordinary) if self.part.exc_type else "end"
+        elif line.startswith(GROUP_HEADER):  # only an outermost one begins with "+": another group
+            self._close_group(limits)
+            return "end"
         else:
             self.foreign = 0
             self.opened = self.opened or "+-+-" in line
-        if len(self.group_lines) < limits.block_lines:
-            self.group_lines.append(line)
-        if self.opened and line.startswith("+-", len(self.group_lines[0]) - len(self.group_lines[0].lstrip()) + 2) and not line.strip("+- "):
-            self._close_group(limits)
+            # A group that is the last member of another one closes for both: only the next line tells.
+            self.closed = self.opened and "+-" in line and not line.strip("+- ")
+        self.group_lines.append(line)
         return "mine"
+
+    def add_text(self, line: str) -> None:
+        """A line that can only be more of the last exception's text (or of its frames, while they last)."""
+        if self.state == "text":
+            self.part.text += [*self.tail, line]
+            self.tail, self.owed = [], max(0, self.owed - 1)
+        else:
+            self.part.frames.append(line)
 
     def _close_group(self, limits: Limits) -> None:
         relation = self.part.relation
-        inner = read_group(self.group_lines, limits)
+        inner = GroupReader(self.group_lines, limits, lambda: Block(parts=[Part()])).block()
         self.parts[-1:] = inner.parts or [Part(relation=relation)]
-        self.group_lines, self.opened, self.foreign = [], False, 0
+        self.group_lines, self.opened, self.closed, self.foreign = [], False, False, 0
         self.state, self.tail, self.whole, self.owed = "text", [], True, 0
         self.quoted = self.nested = False
         self.ruler = ""

@@ -9,9 +9,10 @@ from k12ai_ws.logs.limits import Limits
 from k12ai_ws.wire.bodies import Json
 
 from . import syntax
+from .part import Part
 
 if TYPE_CHECKING:
-    from .block import Block, Part
+    from .block import Block
 
 _LIBRARY = re.compile(
     r"[/\\](?:site-packages|dist-packages)[/\\]|[/\\]lib(?:64)?[/\\]python\d|[/\\]Lib[/\\]|^<(?!stdin>|string>|ipython)"
@@ -75,7 +76,7 @@ def in_app(filename: str, roots: Sequence[str] | None) -> bool:
     return not roots or not filename.startswith("/") or any(filename.startswith(root) for root in roots)
 
 
-def exception_detail(parts: Sequence["Part"], limits: Limits, roots: Sequence[str] | None) -> dict[str, Json]:
+def exception_detail(parts: Sequence[Part], limits: Limits, roots: Sequence[str] | None) -> dict[str, Json]:
     """The last of these exceptions with the ones before it as its `chain`, oldest first."""
     detail = _one(parts[-1], limits, roots)
     detail["chain"] = [
@@ -86,7 +87,7 @@ def exception_detail(parts: Sequence["Part"], limits: Limits, roots: Sequence[st
     return detail
 
 
-def _one(part: "Part", limits: Limits, roots: Sequence[str] | None) -> dict[str, Json]:
+def _one(part: Part, limits: Limits, roots: Sequence[str] | None) -> dict[str, Json]:
     text = "\n".join(part.text)
     suggestion = _SUGGESTION.search(text) if (part.exc_type or "") in _SUGGESTING else None
     if suggestion:
@@ -101,18 +102,28 @@ def _one(part: "Part", limits: Limits, roots: Sequence[str] | None) -> dict[str,
     if suggestion:
         out["suggestion"] = suggestion[0].lstrip(". ")
     if part.group:
-        out["group"] = part.group
+        out["group"] = _placed(part.group, roots) if roots else part.group
     if part.notes:
         out["notes"] = list(part.notes)
     return out
 
 
+def _placed(members: list[Json], roots: Sequence[str]) -> list[Json]:
+    """The members of a group with `in_app` as these roots say."""
+    out = []
+    for member in members:
+        frames = [{**frame, "in_app": in_app(frame["filename"], roots)} for frame in member["traceback"]]
+        placed = {**member, "traceback": frames, "chain": _placed(member.get("chain", []), roots)}
+        if "group" in member:
+            placed["group"] = _placed(member["group"], roots)
+        out.append(placed)
+    return out
+
+
 def block_detail(block: "Block", limits: Limits, roots: Sequence[str] | None) -> dict[str, Json]:
     """The whole detail of a finished block."""
-    if block.kind == "fatal":
-        detail = _fatal(block, limits, roots)
-    else:
-        detail = exception_detail(block.parts, limits, roots)
+    fatal = block.kind == "fatal"
+    detail = _fatal(block, limits, roots) if fatal else exception_detail(block.parts, limits, roots)
     if block.parts[-1].exc_type is None:
         detail["incomplete"] = True
     rank = syntax.rank_of(block.prefix)

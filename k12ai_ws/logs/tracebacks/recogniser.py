@@ -8,8 +8,9 @@ from k12ai_ws.logs.limits import Limits
 from k12ai_ws.wire.bodies import Json, Severity
 
 from . import syntax
-from .block import Block, Part
+from .block import Block
 from .detail import block_detail
+from .part import Part
 
 HINTS = ("rror", "raceback", "xception", 'File "', "nterrupt", "Exit", "Iteration", "Timeout", "Warning")
 """Without one of these a line can begin no traceback."""
@@ -39,9 +40,9 @@ class TracebackRecogniser:
         self._before = ""
 
     @property
-    def open(self) -> bool:
-        """Whether a traceback is being read: then every line counts."""
-        return bool(self._blocks)
+    def open(self) -> Sequence[Block]:
+        """The tracebacks that are being read, kept up to date: while there is one, every line counts."""
+        return self._blocks
 
     def remember(self, lines: Sequence[str]) -> None:
         """Ordinary lines went by: what stands right before a traceback says whether the process survived it."""
@@ -149,6 +150,8 @@ class TracebackRecogniser:
             lines = [block.prefix + text for text in block.raw + released]
             self._before = lines[-1] if lines else self._before
             return list(lines)
+        if len(block.raw) == 1 and block.kind == "python" and (why == "line" or block.foreign):
+            return [block.prefix + text for text in block.raw + released]  # a header, and nothing below it
         after = next((text for text in released if text.strip()), line)
         went_on = why == "line" and bool(after.strip()) and not syntax.DYING.match(after)
         mild = block.harmless or went_on or (why == "idle" and block.logged)
@@ -172,7 +175,7 @@ class TracebackRecogniser:
                 kept.append(block)
             else:
                 out += self._finished(block, why, "")
-        self._blocks = kept
+        self._blocks[:] = kept
         return out
 
     def dump(self) -> Json:
@@ -182,4 +185,4 @@ class TracebackRecogniser:
     def load(self, state: Json) -> None:
         """Goes on from a dumped state."""
         self._before, blocks = state
-        self._blocks = [Block.restored(block) for block in blocks]
+        self._blocks[:] = [Block.restored(block) for block in blocks]

@@ -19,21 +19,26 @@ LONE_FRAME = re.compile(r'  File ".+", line \d+$')
 
 _NAME = r"(?:[^\W\d]\w*|<\w+>)"
 EXCEPTION = re.compile(rf"(?P<type>{_NAME}(?:\.{_NAME})*)(?::(?: (?P<text>.*))?)?$", re.DOTALL)
-_NO_TYPE = frozenset(
-    "Epoch Step Iteration Train Test Val Valid Validation Loss Accuracy INFO WARNING WARN ERROR DEBUG CRITICAL FATAL "
-    "Error Warning Info Debug Note Notice Hint Tip Time Total Average Mean Best File Traceback None True False".split()
-)
+_NO_TYPE_WORDS = """
+    Epoch Step Iteration Train Test Val Valid Validation Loss Accuracy INFO WARNING WARN ERROR DEBUG CRITICAL
+    FATAL Error Warning Info Debug Note Notice Hint Tip Time Total Average Mean Best File Traceback None True
+    False
+"""
+_NO_TYPE = frozenset(_NO_TYPE_WORDS.split())
+"""Words that begin a line of ordinary output."""
 BARE = re.compile(
-    rf"(?:{_NAME}\.)*\w*(?:Error|Exception|Interrupt|Exit|Iteration|Group|Traceback|Failure|Timeout|Refused)(?::(?: |$)|$)"
+    rf"(?:{_NAME}\.)*\w*(?:Error|Exception|Interrupt|Exit|Iteration|Group|Traceback|Failure|Timeout|Refused)"
+    r"(?::(?: |$)|$)"
 )
 """An exception's line that nothing announces: only names that say so."""
 
+_DOTTED = re.compile(rf"(?:{_NAME}\.)+[A-Z]\w*: ")
 _BEFORE_BARE = re.compile(r"[|:\]>-] +")
 
 
 def bare_at(line: str) -> int:
     """Where an unannounced exception's line begins in this line, behind its prefix; -1 where it shows none."""
-    if BARE.match(line):
+    if BARE.match(line) or _DOTTED.match(line):
         return 0
     for match in _BEFORE_BARE.finditer(line, 0, 100):
         if BARE.match(line, match.end()):

@@ -2,14 +2,13 @@
 
 import logging
 import sys
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
 
 from k12ai_ws.drivers import Driver, LaunchSpec, Params, hookimpl
-from k12ai_ws.drivers.registry import MAX_DRIVERS, InvalidDriver, discover, examine
+from k12ai_ws.drivers.registry import MAX_DRIVERS, InvalidDriver, Registry, discover, examine
 
 HEAD = "from k12ai_ws.drivers import Driver, LaunchSpec, Params, hookimpl\n"
 GOOD = """
@@ -43,7 +42,11 @@ class Site:
             (info / "METADATA").write_text(metadata)
 
     def discover(self):
-        return discover([p for p in entry_points(group="k12ai_ws", path=[str(self.folder)])])
+        return discover(self.points())
+
+    def points(self) -> list[EntryPoint]:
+        found = distributions(path=[str(self.folder)])
+        return [point for d in found for point in d.entry_points.select(group="k12ai_ws")]
 
 
 @pytest.fixture
@@ -81,7 +84,10 @@ BROKEN = {
     "hook_raises": (HEAD + "@hookimpl\ndef k12ai_drivers():\n    return 1 / 0\n", "ZeroDivisionError"),
     "hook_exits": (HEAD + "@hookimpl\ndef k12ai_drivers():\n    raise SystemExit\n", "SystemExit"),
     "generator": (HEAD + "@hookimpl\ndef k12ai_drivers():\n    yield 3\n    raise KeyError('late')\n", "late"),
-    "endless": (HEAD + "from itertools import repeat\n@hookimpl\ndef k12ai_drivers():\n    return repeat(1)\n", "more than"),
+    "endless": (
+        HEAD + "from itertools import repeat\n@hookimpl\ndef k12ai_drivers():\n    return repeat(1)\n",
+        "more than",
+    ),
     "none": (RETURNING.format("None"), "must return a list of Driver objects, not None"),
     "text": (RETURNING.format("'k12cv'"), "must return a list of Driver objects, not 'k12cv'"),
     "number": (RETURNING.format("7"), "must return a list of Driver objects, not 7"),
@@ -89,7 +95,7 @@ BROKEN = {
     "class": (RETURNING.format("[Driver]"), "which is no instance of k12ai_ws.drivers.Driver"),
     "object": (RETURNING.format("[object()]"), "which is no instance of k12ai_ws.drivers.Driver"),
     "bad_repr": (
-        HEAD + "class R:\n    def __repr__(self): raise OSError('repr')\n@hookimpl\ndef k12ai_drivers():\n    return [R()]\n",
+        HEAD + "class R:\n    def __repr__(self): raise OSError\n@hookimpl\ndef k12ai_drivers():\n    return [R()]\n",
         "which is no instance",
     ),
     "no_name": (DRIVER.format("    tasks = {'train': P}"), "service_name None must match"),
@@ -100,15 +106,19 @@ BROKEN = {
     "no_tasks": (DRIVER.format("    service_name = 'x'"), "tasks must be a mapping"),
     "empty_tasks": (DRIVER.format("    service_name = 'x'\n    tasks = {}"), "one task or more"),
     "list_of_tasks": (DRIVER.format("    service_name = 'x'\n    tasks = ['train']"), "tasks must be a mapping"),
-    "no_model": (DRIVER.format("    service_name = 'x'\n    tasks = {'train': dict}"), "must be a pydantic model class"),
+    "no_model": (
+        DRIVER.format("    service_name = 'x'\n    tasks = {'train': dict}"),
+        "must be a pydantic model class",
+    ),
     "instance": (DRIVER.format("    service_name = 'x'\n    tasks = {'train': P()}"), "must be a pydantic model class"),
     "description": (
-        DRIVER.format("    service_name = 'x'\n    description = 3\n    tasks = {'train': P}"), "description must be a text"
+        DRIVER.format("    service_name = 'x'\n    description = 3\n    tasks = {'train': P}"),
+        "description must be a text",
     ),
     "schema_raises": (
         HEAD + "from typing import Callable\nclass P(Params):\n    f: Callable[[], int]\nclass D(Driver):\n"
         "    service_name = 'x'\n    tasks = {'train': P}\n@hookimpl\ndef k12ai_drivers():\n    return [D()]\n",
-        "JSON",
+        "JsonSchema",
     ),
     "schema_no_json": (
         HEAD + "from pydantic import ConfigDict\nclass P(Params):\n"
@@ -116,7 +126,7 @@ BROKEN = {
         "    service_name = 'x'\n    tasks = {'train': P}\n@hookimpl\ndef k12ai_drivers():\n    return [D()]\n",
         "the JSON Schema of P is not JSON",
     ),
-}  # fmt: skip
+}
 NAMES = ["", "K12cv", "k12-cv", "1k", "k12.cv", "../x", "a b", "k12cv\n", "é", "a" * 65, 3, ["a"]]
 TASKS = ["", "Train", "jobs", "services", "events", "train.start", "train/x", "train\n", "a" * 65, 3, None]
 
@@ -185,18 +195,25 @@ def test_broken_metadata_takes_nothing_down(site: Site, metadata: str | None) ->
 
 @pytest.mark.parametrize("value", ["", "no_such:thing", "aaa_good:nothing", "aaa_good:D.launch.x", "os.path:join", ":"])
 def test_an_entry_point_that_leads_nowhere(site: Site, value: str) -> None:
-    found = discover([EntryPoint("bad", value, "k12ai_ws"), *entry_points(group="k12ai_ws", path=[str(site.folder)])])
+    found = discover([EntryPoint("bad", value, "k12ai_ws"), *site.points()])
     assert list(found.services) == ["aaa", "zzz"]
     assert [b.plugin for b in found.broken] == ["bad"]
 
 
 def test_no_plugins_no_services() -> None:
-    assert discover([]) == type(discover([]))()
+    assert discover([]) == Registry()
+
+
+def test_installed_plugins_are_found_by_themselves(site: Site) -> None:
+    site.install("mmm_broken", "raise ValueError\n")
+    found = discover()
+    assert {"aaa", "zzz"} <= set(found.services)
+    assert "mmm_broken" in [b.plugin for b in found.broken]
 
 
 def test_a_service_that_shares_a_plugin_object_is_found_by_both_names(site: Site) -> None:
     point = EntryPoint("again", "aaa_good", "k12ai_ws")
-    found = discover([*entry_points(group="k12ai_ws", path=[str(site.folder)]), point])
+    found = discover([*site.points(), point])
     assert list(found.services) == ["aaa", "zzz"]
     assert "already taken" in found.broken[0].error
 
@@ -222,7 +239,7 @@ def test_bad_and_reserved_task_names(task) -> None:
 
 
 def test_a_good_driver_passes() -> None:
-    assert set(examine(driver(tasks={"train": P, "a" * 64: BaseModel}))) == {"train", "a" * 64}
+    assert set(examine(driver(tasks={"train": P, "a" * 64: P}))) == {"train", "a" * 64}
 
 
 def test_as_many_drivers_as_allowed_are_taken(site: Site) -> None:

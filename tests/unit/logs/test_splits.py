@@ -1,6 +1,7 @@
 """The same bytes give the same events however they come, and a dumped state goes on as if nothing had happened."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -57,15 +58,16 @@ def test_a_dump_at_any_byte_changes_nothing(path: Path) -> None:
 
 PIECES = st.sampled_from(
     [
-        b"\n", b"\r", b"\r\n", b"\x08", b"\x08\x08\x08", b"\x1b[A", b"\x1b[31m", b"\x1b", b"[", b"\x1b]0;t\x07", b"\x1b]0;",
-        b"\x00", b"\xff", "数".encode(), " 50%|##  | 5/10 [00:01<00:01, 7.9it/s]".encode(), b"epoch 1 loss: 0.5",
-        b"Traceback (most recent call last):\n", b'  File "a.py", line 3, in f\n    x\n', b"ValueError: bad\n", b"note\n",
-        b"\nDuring handling of the above exception, another exception occurred:\n\n", b"[rank1]: ", b"RuntimeError: x:\n",
-        b"  + Exception Group Traceback (most recent call last):\n", b"  | ExceptionGroup: g (1 sub-exception)\n",
-        b"  +-+---------------- 1 ----------------\n", b"    | KeyError: 'k'\n", b"    +------------------------------------\n",
-        b"  indented\n", b"epoch,loss\n1,0.5\n", b"{'loss': nan, 'epoch': 2}\n", b"Fatal Python error: Aborted\n", b'"""\n', b"=" * 12 + b"\n",
+        *(b"\n", b"\r", b"\r\n", b"\x08", b"\x08\x08\x08", b"\x1b[A", b"\x1b[31m", b"\x1b", b"[", b"\x1b]0;t\x07"),
+        *(b"\x1b]0;", b"\x00", b"\xff", "数".encode(), b" 50%|##  | 5/10 [00:01<00:01, 7.9it/s]", b"epoch 1 loss: 0.5"),
+        *(b"Traceback (most recent call last):\n", b'  File "a.py", line 3, in f\n    x\n', b"ValueError: bad\n"),
+        *(b"note\n", b"\nDuring handling of the above exception, another exception occurred:\n\n", b"[rank1]: "),
+        *(b"  + Exception Group Traceback (most recent call last):\n", b"  | ExceptionGroup: g (1 sub-exception)\n"),
+        *(b"  +-+---------------- 1 ----------------\n", b"    | KeyError: 'k'\n", b"    +-----------------\n"),
+        *(b"  indented\n", b"epoch,loss\n1,0.5\n", b"{'loss': nan, 'epoch': 2}\n", b"Fatal Python error: Aborted\n"),
+        *(b'"""\n', b"=" * 12 + b"\n", b"RuntimeError: x:\n"),
     ]
-)  # fmt: skip
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -74,7 +76,7 @@ def test_any_bytes_in_any_split(pieces: list[bytes], data: st.DataObject) -> Non
     log = b"".join(pieces)
     cuts = sorted(data.draw(st.sets(st.integers(0, len(log)), max_size=6)))
     edges = [0, *cuts, len(log)]
-    chunks = [log[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    chunks = [log[a:b] for a, b in pairwise(edges)]
     whole = read(log)
     assert read(*chunks) == whole
     assert read(*chunks, through_dump=True) == whole
