@@ -12,6 +12,7 @@ TEST = [
     "pytest>=8.2",
     "pytest-asyncio>=1.0",
     "ruff>=0.8",
+    "setuptools>=77",
     "types-jsonschema",
     "types-psutil",
 ]

@@ -25,6 +25,7 @@ from k12ai_ws.events.hub import Hub
 from k12ai_ws.jobs.manager import JobManager
 from k12ai_ws.jobs.queue import Queue
 from k12ai_ws.jobs.runner import Runner
+from k12ai_ws.jobs.threads import DaemonThreads
 from k12ai_ws.jobs.workspace import Folders
 from k12ai_ws.launchers.launcher import Launcher
 from k12ai_ws.launchers.process.launcher import ProcessLauncher
@@ -34,7 +35,6 @@ from k12ai_ws.settings import Settings, SettingsError
 from k12ai_ws.store.sqlite import SqliteStore
 from k12ai_ws.store.store import StoreError
 
-DRIVER_THREADS = 4
 PARSING_THREADS = 2
 MAX_HEADER_BYTES = 64 << 10
 GOODBYE_S = 2.0
@@ -82,9 +82,7 @@ class Server:
         store = await self._open_store()
         undo.push_async_callback(store.close)
         parsing = ThreadPoolExecutor(PARSING_THREADS, "k12ai-parse")
-        driving = ThreadPoolExecutor(DRIVER_THREADS, "k12ai-driver")
-        for pool in (parsing, driving):
-            undo.callback(pool.shutdown, wait=False, cancel_futures=True)
+        undo.callback(parsing.shutdown, wait=False, cancel_futures=True)
         launcher, note = make_launcher(settings)
         undo.push_async_callback(launcher.close)
         self.launcher = launcher.name
@@ -107,7 +105,7 @@ class Server:
                 max_queued=settings.jobs.max_queued,
                 max_queued_per_user=settings.jobs.max_queued_per_user,
             ),
-            driver_threads=driving,
+            driver_threads=DaemonThreads("k12ai-driver"),
             clock_ms=clock_ms,
             new_id=lambda: uuid.uuid4().hex,
             default_time_limit_s=settings.jobs.time_limit_s,

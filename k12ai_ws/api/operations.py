@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from k12ai_ws.launchers.launcher import LaunchError
 from k12ai_ws.store.store import StoreError
 from k12ai_ws.wire.bodies import Fault, Info, Json
 from k12ai_ws.wire.codes import Code, Language, describe, http_status
@@ -110,6 +111,9 @@ class Operations:
         elif isinstance(error, StoreError):
             log.error("%s: %s", op, error)
             body, status = Fault(Code.UNKNOWN, f"{error}; nothing was changed, try again later"), 503
+        elif isinstance(error, LaunchError):  # a stop that the launcher could not deliver
+            log.error("%s: %s", op, error)
+            body, status = Fault(error.code, error.message), http_status(error.code)
         else:
             log.error("%s failed", op, exc_info=error)
             body, status = Fault(Code.UNKNOWN, "the server failed at this request; its log says how"), 500

@@ -34,6 +34,6 @@ class Limits:
     progress_interval_ms: int = 250
     """Least time between two progress events of one bar: four a second."""
     bars_per_second: int = 8
-    """Most new bars announced at once within a second; the others wait for the next one."""
+    """Most bars that begin, or end because another one follows, within a second."""
     names: int = 500
     """Most metrics of one event; a warning says once that there were more."""

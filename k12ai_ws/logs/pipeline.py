@@ -143,8 +143,7 @@ class Pipeline:
                 if index > at:
                     self._lines(lines[at:index], hints, stream, at_ms, out)
                     at = index
-                if (event := self._meter.draw(stream, text, at_ms)) is not None:
-                    out.append(event)
+                out += self._meter.draw(stream, text, at_ms)
             lines = lines[at:]
         self._lines(lines, hints, stream, at_ms, out)
 
@@ -171,8 +170,8 @@ class Pipeline:
     def _ordinary_line(self, line: str, stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
         if "%" in line or "/" in line:
             state = read_progress(line)
-            if state is not None and (event := self._meter.see(stream, state, at_ms)) is not None:
-                out.append(event)
+            if state is not None:
+                out += self._meter.see(stream, state, at_ms)
         for index, parser in enumerate(self._parsers):
             if index not in self._off:
                 self._ask(index, parser, line, out)

@@ -23,6 +23,7 @@ _PERCENT = re.compile(
 )
 _BARRED = re.compile(r"[━█#=]{4}|[█-▏]")
 _EPOCH = re.compile(r"^\W*epoch\s*:?\s*\[?(?P<n>\d+)\s*(?:/|of)\s*(?P<total>\d+)\]?\W*$", re.IGNORECASE)
+_DIGITS = re.compile(r"\d+")
 _UNIT = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 
@@ -96,7 +97,7 @@ class ProgressMeter:
         self._sent: dict[str, int] = {}  # bar -> when its last event went out
         self._last: dict[str, Progress] = {}  # bar -> that event
         self._held: dict[str, Progress] = {}  # bar -> its newest state that waits
-        self._new: list[int] = []  # when the last new bars were announced
+        self._new: list[int] = []  # when the last bars began, or ended because another one followed
         self._run: tuple[str, str, int] | None = None  # the bar whose states are put off, and the time of that
         self._unread = ""  # the last of these states
 
@@ -108,24 +109,24 @@ class ProgressMeter:
             for key in late:
                 yield self._send(key, self._held.pop(key), at_ms)
 
-    def draw(self, stream: str, text: str, at_ms: int) -> Progress | None:
+    def draw(self, stream: str, text: str, at_ms: int) -> list[Progress]:
         """A state that is drawn over was seen. While nothing of its bar may be sent, only the last one is read."""
         at = text.find("%|")
         if at > 0:
             key = (stream, text[:at].rstrip("0123456789. "), at_ms)
             if key == self._run:
                 self._unread = text
-                return None
+                return []
             self._settle()
             state = read_progress(text)
             if state is None:
-                return None
-            event = self.see(stream, state, at_ms)
+                return []
+            events = self.see(stream, state, at_ms)
             if self._sent.get(self._key(stream, state), -(10**15)) > at_ms - self._limits.progress_interval_ms:
                 self._run = key
-            return event
+            return events
         state = read_progress(text)
-        return self.see(stream, state, at_ms) if state else None
+        return self.see(stream, state, at_ms) if state else []
 
     def _settle(self) -> None:
         """Reads the state that was put off. It can only wait: its bar was sent a moment ago."""
@@ -139,26 +140,42 @@ class ProgressMeter:
     def _key(stream: str, state: Progress) -> str:
         return f"{stream}:{state.desc}:{state.total}"
 
-    def see(self, stream: str, state: Progress, at_ms: int) -> Progress | None:
-        """A bar was drawn: the event to send now, if any."""
+    def see(self, stream: str, state: Progress, at_ms: int) -> list[Progress]:
+        """A bar was drawn: the events to send now, if any."""
         self._settle()
         key = self._key(stream, state)
+        overtaken = self._overtaken(key, at_ms)
         sent = self._sent.get(key)
         if self._last.get(key) == state:
             self._held.pop(key, None)
-            return None
+            return overtaken
         if sent is None:
-            self._new = [t for t in self._new if 0 <= at_ms - t < 1000]
-            if len(self._new) < self._limits.bars_per_second:
-                self._new.append(at_ms)
-                return self._send(key, state, at_ms)
+            if self._room(at_ms):
+                return [*overtaken, self._send(key, state, at_ms)]
         elif at_ms - sent >= self._limits.progress_interval_ms or at_ms < sent:
             self._held.pop(key, None)
-            return self._send(key, state, at_ms)
+            return [*overtaken, self._send(key, state, at_ms)]
         self._held[key] = state
         if len(self._held) > self._limits.bars:
             del self._held[next(iter(self._held))]
-        return None
+        return overtaken
+
+    def _overtaken(self, key: str, at_ms: int) -> list[Progress]:
+        """What waits of bars that this one follows (`Epoch 3/20` before `Epoch 4/20`): given now or never, so that
+        nobody sees progress go back.
+        """
+        family = _DIGITS.sub("#", key)
+        before = [other for other in self._held if other != key and _DIGITS.sub("#", other) == family]
+        states = [(other, self._held.pop(other)) for other in before]
+        return [self._send(other, state, at_ms) for other, state in states if self._room(at_ms)]
+
+    def _room(self, at_ms: int) -> bool:
+        """Whether one more bar may begin or end in this second."""
+        self._new = [t for t in self._new if 0 <= at_ms - t < 1000]
+        if len(self._new) >= self._limits.bars_per_second:
+            return False
+        self._new.append(at_ms)
+        return True
 
     def _send(self, key: str, state: Progress, at_ms: int) -> Progress:
         self._sent.pop(key, None)

@@ -8,7 +8,7 @@ from k12ai_ws.launchers.launcher import Chunk
 
 from .journal import HEADER, MAGIC, MAX_PAYLOAD, STDOUT, frames
 
-BATCH_BYTES = 256 * 1024
+BATCH_BYTES = 64 * 1024
 BATCH_CHUNKS = 256
 
 

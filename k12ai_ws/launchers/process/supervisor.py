@@ -277,8 +277,7 @@ def _say(text: bytes) -> None:
 def main() -> None:
     """The program."""
     run = Path(sys.argv[2])
-    supervisor = _prepare(run)  # what is raised here goes to file 2, and so to the server
-    failure = None
+    supervisor, failure = _prepare(run), None  # what is raised here goes to file 2, and so to the server
     try:
         supervisor.start()
     except child.StartError as error:

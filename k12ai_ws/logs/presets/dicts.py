@@ -6,7 +6,7 @@ import re
 
 from k12ai_ws.wire.bodies import Json
 
-from .pairs import Reading, number
+from .reading import Reading, number
 from .vocabulary import POSITIONS, kind, normal
 
 _ITEM = re.compile(

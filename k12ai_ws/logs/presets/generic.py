@@ -7,8 +7,9 @@ from k12ai_ws.logs.parser import Found, LogParser
 from k12ai_ws.wire.bodies import Metrics
 
 from .dicts import read_dict
-from .pairs import PairReader, Reading, read_positions
+from .pairs import PairReader, read_positions
 from .prefilter import may_head
+from .reading import Reading
 from .records import message_of
 from .tables import TableReader
 from .vocabulary import is_validation

@@ -3,32 +3,20 @@
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Literal, TypeVar
 
 from k12ai_ws.logs.limits import Limits
 from k12ai_ws.wire.bodies import Json
 
 from . import syntax
 from .groups import GroupReader
-from .part import Part
+from .part import Part, Verdict, shrink
 from .syntax import CAUSE, CONTEXT, GROUP_HEADER, HEADER
-
-T = TypeVar("T")
-Verdict = Literal["mine", "foreign", "end"]
-"""Of a line: part of the block; not part of it but the block goes on; not part of it and the block is over."""
 
 _GROUP_MARGIN = re.compile(r"\s*[|+]")
 _RULER = re.compile(r"([=\-*#_~])\1{9,}$")
 _FATAL_LINE = re.compile(
     r"\s*$|Current thread |Thread 0x|\s+File |\s+<|\s+\.\.\.|Extension modules|Python runtime state"
 )
-
-
-def _without_middle(lines: list[T]) -> int:
-    """Drops the middle third; how many that were. What is short stays."""
-    third = len(lines) // 3 if len(lines) > 12 else 0
-    del lines[third : 2 * third]
-    return third
 
 
 @dataclass(slots=True)
@@ -70,19 +58,8 @@ class Block:
         self.raw.append(line)
         self.size += 2 * len(line)  # here, and in a list of its part
         if len(self.raw) > limits.block_lines or self.size > 2 * limits.block_chars:
-            self._shrink(limits)
-
-    def _shrink(self, limits: Limits) -> None:
-        """Lets the middle of every long list go: how a traceback begins and ends says most."""
-        self.cut += _without_middle(self.raw)
-        _without_middle(self.group_lines)
-        if len(self.parts) > limits.chain:
-            _without_middle(self.parts)
-        for part in self.parts:
-            for lines in (part.frames, part.text, part.notes):
-                _without_middle(lines)
-        lists = [self.raw, self.group_lines, *(lines for p in self.parts for lines in (p.frames, p.text, p.notes))]
-        self.size = sum(len(line) for lines in lists for line in lines)
+            cut, self.size = shrink(self.raw, self.group_lines, self.parts, limits)
+            self.cut += cut
 
     @property
     def part(self) -> Part:

@@ -2,16 +2,13 @@
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from k12ai_ws.logs.limits import Limits
 from k12ai_ws.wire.bodies import Json
 
 from .detail import exception_detail
+from .part import TracebackReader
 from .syntax import HEADER
-
-if TYPE_CHECKING:
-    from .block import Block
 
 _MEMBER = re.compile(r"\s*\+-?\+?-+ (?:\d+|\.\.\.) -+$")
 _CLOSE = re.compile(r"\s*\+-+$")
@@ -32,17 +29,17 @@ Token = str | list[Json]
 class GroupReader:
     """Reads one drawn group, whose first line is its header (`  + Exception Group Traceback ...`).
 
-    `new` makes an empty block: the lines behind each margin are a traceback of their own.
+    `new` makes an empty reader: the lines behind each margin are a traceback of their own.
     """
 
-    def __init__(self, lines: list[str], limits: Limits, new: Callable[[], "Block"]) -> None:
+    def __init__(self, lines: list[str], limits: Limits, new: Callable[[], TracebackReader]) -> None:
         self._lines = lines
         self._limits = limits
         self._new = new
         self._at = 1
 
-    def block(self) -> "Block":
-        """The group as a block whose exceptions hold their members."""
+    def block(self) -> TracebackReader:
+        """The group as a traceback whose exceptions hold their members."""
         indent = len(self._lines[0]) - len(self._lines[0].lstrip())
         return self._block([HEADER, *self._own(indent, 0)])
 
@@ -76,7 +73,7 @@ class GroupReader:
             self._at += 1
         return members
 
-    def _block(self, tokens: list[Token]) -> "Block":
+    def _block(self, tokens: list[Token]) -> TracebackReader:
         """Reads the lines behind one margin. All of them belong to it, so nothing that they say can end it early."""
         block = self._new()
         for token in tokens:

@@ -9,8 +9,8 @@ from k12ai_ws.wire.bodies import Json, Severity
 
 from . import syntax
 from .block import Block
-from .detail import block_detail
 from .part import Part
+from .report import block_detail
 
 HINTS = ("rror", "raceback", "xception", 'File "', "nterrupt", "Exit", "Iteration", "Timeout", "Warning")
 """Without one of these a line can begin no traceback."""
