@@ -24,8 +24,9 @@ class Verdict:
     fault: Fault | None = None
 
 
-def verdict(record: JobRecord, end: Exit, tail: Sequence[str] = ()) -> Verdict:
-    """What the end of `record`'s run means; `tail` are the last lines that it printed.
+def verdict(record: JobRecord, end: Exit, tail: Sequence[str] = (), suspect: Fault | None = None) -> Verdict:
+    """What the end of `record`'s run means; `tail` are the last lines that it printed, `suspect` is an exception near
+    them that looked handled: it is the cause where nothing else explains a failure.
 
     A stop that was asked for never hides that the job died of something else: it counts only where it reached the
     living job. A signal that no stop sends is the true cause, and so is an exception printed before the stop where the
@@ -50,7 +51,7 @@ def verdict(record: JobRecord, end: Exit, tail: Sequence[str] = ()) -> Verdict:
         return Verdict(JobStatus.STOPPED, Reason.STOPPED_BY_USER, Code.STOPPED)
     if end.exit_code == 0:
         return Verdict(JobStatus.FINISHED, Reason.COMPLETED, Code.FINISHED)
-    return _own_death(record.last_error, end, tail)
+    return _own_death(record.last_error, end, tail, suspect)
 
 
 def _failed_before_stop(record: JobRecord) -> bool:
@@ -76,13 +77,12 @@ def _is_own_exit(end: Exit) -> bool:
     return _signal_of(end) is None and end.exit_code != 0
 
 
-def _own_death(error: Mapping[str, Json] | None, end: Exit, tail: Sequence[str]) -> Verdict:
-    if error is not None and _signal_of(end) in (None, signals.SIGABRT):
-        code = int(error["code"])
+def _own_death(error: Mapping[str, Json] | None, end: Exit, tail: Sequence[str], suspect: Fault | None) -> Verdict:
+    if (error or suspect) and _signal_of(end) in (None, signals.SIGABRT):
+        code = int(error["code"] if error else suspect.code if suspect else Code.UNKNOWN)
         reasons = {Code.GPU_OUT_OF_MEMORY: Reason.GPU_OUT_OF_MEMORY, Code.OUT_OF_MEMORY: Reason.OUT_OF_MEMORY}
-        return Verdict(
-            JobStatus.FAILED, reasons.get(Code(code), Reason.EXCEPTION) if _known(code) else Reason.EXCEPTION, code
-        )
+        reason = reasons.get(Code(code), Reason.EXCEPTION) if _known(code) else Reason.EXCEPTION
+        return Verdict(JobStatus.FAILED, reason, code, None if error else suspect)
     if end.signal is not None:
         return _failed(Reason.SIGNAL, Code.KILLED_BY_SIGNAL, _about_signal(end.signal))
     number = _signal_of(end)

@@ -53,11 +53,14 @@ class StopRequested:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The run is over and its log was read to the end; `tail` are its last lines."""
+    """The run is over and its log was read to the end; `tail` are its last lines, `suspect` is an exception near
+    the end of the log that looked handled.
+    """
 
     exit: Exit
     at_ms: int
     tail: Sequence[str] = ()
+    suspect: Fault | None = None
 
 
 Signal = Admitted | Launched | LaunchFailed | StopRequested | Ended
@@ -94,8 +97,8 @@ def step(record: JobRecord, signal: Signal) -> Step:
             return _end(record, Verdict(JobStatus.FAILED, reason, fault.code, fault), None, at_ms)
         case StopRequested():
             return _stop(record, signal)
-        case Ended(end, at_ms, tail):
-            return _end(record, verdict(record, end, tail), end, end.ended_ms or at_ms)
+        case Ended(end, at_ms, tail, suspect):
+            return _end(record, verdict(record, end, tail, suspect), end, end.ended_ms or at_ms)
 
 
 def status_of(record: JobRecord) -> Status:

@@ -16,6 +16,9 @@ TAIL_LINES = 10
 TAIL_CHARS = 300
 """The last lines kept for a job that dies without an exception, each cut to so many characters."""
 
+SUSPECT_LINES = 50
+"""How many lines a job may print after an exception that looked handled, and still have died of it."""
+
 
 def encode_event(record: JobRecord, body: Body, at_ms: int) -> NewEvent:
     """A job's event as the store takes it: enveloped and encoded, without `seq`."""
@@ -62,6 +65,7 @@ class LogReader:
         self._notice = notice if start is None else None
         self._tail: list[str] = []
         self._warned: set[str] = set()
+        self._suspect: Json = None  # the last exception that looked handled, and the lines printed since
         self.offset = start.offset if start else 0
         if start is not None:
             try:
@@ -69,12 +73,23 @@ class LogReader:
             except (ValueError, LookupError, TypeError, AttributeError):
                 # The state is another version's: what was half read at the restart is lost, the rest goes on.
                 self._pipeline = pipeline()
-            self._tail = list(start.state.get("tail", ())) if isinstance(start.state, dict) else []
+            if isinstance(start.state, dict):
+                self._tail = list(start.state.get("tail", ()))
+                self._suspect = start.state.get("suspect")
 
     @property
     def tail(self) -> Sequence[str]:
         """The last lines that the job printed."""
         return tuple(self._tail)
+
+    @property
+    def suspect(self) -> Fault | None:
+        """An exception that looked handled, because the job printed more after it, but only little: where the job
+        died and nothing else explains it (a farewell in an exit handler, other processes' output), it died of this.
+        """
+        if self._suspect is None or self._suspect["since"] > SUSPECT_LINES:
+            return None
+        return Fault(self._suspect["code"], self._suspect["message"], detail=self._suspect["detail"])
 
     def read(self, chunks: Sequence[Chunk]) -> Reading:
         """The events of these chunks, in order."""
@@ -118,10 +133,16 @@ class LogReader:
                     last["last_progress"] = {"timestamp": at_ms, **event.body()}
                 case Fault(severity="error"):
                     last["last_error"] = {"timestamp": at_ms, **event.body(self._record.language)}
+                case Fault(code=code, message=message, detail=detail) if detail.get("traceback"):
+                    self._suspect = {"code": int(code), "message": message, "detail": dict(detail), "since": 0}
                 case LogLines(lines=lines):
+                    if self._suspect is not None:
+                        self._suspect["since"] += len(lines)
                     kept = [line[:TAIL_CHARS] for line in lines[-TAIL_LINES:] if line.strip()]
                     self._tail = (self._tail + kept)[-TAIL_LINES:]
-        state = {"pipeline": self._pipeline.dump(), "tail": self._tail}
+        if self._suspect is not None and self._suspect["since"] > SUSPECT_LINES:
+            self._suspect = None
+        state = {"pipeline": self._pipeline.dump(), "tail": self._tail, "suspect": self._suspect}
         try:
             encode(state)
         except TypeError as e:  # a parser of the driver keeps something in `state` that is no JSON value

@@ -63,7 +63,7 @@ class Runner:
         end = await self.launcher.wait(handle)
         now = end.ended_ms or self._clock_ms()
         rest = await self._parse(reader.close, now)
-        await run.apply_surely(Ended(end, now, reader.tail), last=rest)
+        await run.apply_surely(Ended(end, now, reader.tail, reader.suspect), last=rest)
         await self.launcher.release(handle)
 
     async def _parse(self, work: Callable[[A], T], argument: A) -> T:

@@ -75,6 +75,18 @@ async def test_exception_with_the_users_own_line(client):
     assert job["error"]["detail"] == detail
 
 
+async def test_farewells_after_the_exception_do_not_hide_it(client):
+    script = """
+import atexit, sys
+atexit.register(lambda: print('run finished, see the dashboard\\nloss=0.25', file=sys.stderr))
+raise KeyError('labels')
+"""
+    job, events = await run(client, script)
+    assert (job["status"]["reason"], job["status"]["code"]) == ("exception", 100913)
+    (error,) = errors(events)
+    assert error["detail"]["exc_type"] == "KeyError"
+
+
 @pytest.mark.parametrize("number", [6, 9, 11, 15])
 async def test_signal(client, number):
     job, events = await run(client, f"import os; print('up', flush=True); os.kill(os.getpid(), {number})")

@@ -147,3 +147,8 @@ def test_links_within_the_repository_lead_somewhere(name: str) -> None:
     folder = (ROOT / name).parent
     targets = re.findall(r"\]\((?!https?://|#|mailto:)([^)\s#]+)", text(name))
     assert not [t for t in targets if not (folder / t).exists()]
+
+
+def test_the_readme_shows_the_third_party_driver_whole() -> None:
+    module = (ROOT / "tests" / "third_party" / "k12linreg.py").read_text(encoding="utf-8")
+    assert f"```python\n{module}```" in text("README.md")
