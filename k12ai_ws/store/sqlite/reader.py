@@ -11,7 +11,7 @@ from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.status import JobStatus
 
 PAGE_BYTES = 1 << 20
-"""A page of a replay ends once it holds so many bytes: bounds the memory of a reader of long log lines."""
+"""A page ends once it holds so many bytes: bounds the memory of a reader of long log lines or large requests."""
 
 
 def read_events(connection: sqlite3.Connection, wanted: EventFilter, after: int, limit: int) -> EventPage:
@@ -76,12 +76,18 @@ def read_jobs(
     if cursor is not None:
         where.append("no < ?")
         values.append(int(cursor))
-    rows = connection.execute(
+    jobs: list[JobRecord] = []
+    size, last = 0, None
+    for number, record in connection.execute(
         f"SELECT no, record FROM jobs WHERE {' AND '.join(where)} ORDER BY no DESC LIMIT ?",  # noqa: S608 - no input
         [*values, limit + 1],
-    ).fetchall()
-    more = len(rows) > limit
-    return JobsPage([_record(r[1]) for r in rows[:limit]], str(rows[limit - 1][0]) if more else None)
+    ):
+        if len(jobs) >= limit or size >= PAGE_BYTES:
+            return JobsPage(jobs, last)
+        jobs.append(_record(record))
+        size += len(record)
+        last = str(number)
+    return JobsPage(jobs, None)
 
 
 def read_job(connection: sqlite3.Connection, job_id: str) -> JobRecord | None:

@@ -184,3 +184,14 @@ class TestJobs:
         await store.append(make.end(2))
         await store.append(make.change(0, status=JobStatus.RUNNING))
         assert [r.job_id for r in await store.active_jobs()] == ["job-0", "job-1", "job-3", "job-4"]
+
+
+async def test_a_page_of_jobs_with_large_requests_is_bounded_and_none_is_left_out(store, make) -> None:
+    for number in range(5):
+        await store.append(make.end(number, params={"text": "x" * 600_000}))
+    pages, cursor = [], None
+    while not pages or cursor is not None:
+        page = await store.jobs(limit=50, cursor=cursor)
+        pages.append([job.job_id for job in page.jobs])
+        cursor = page.next
+    assert pages == [["job-4", "job-3"], ["job-2", "job-1"], ["job-0"]]
