@@ -26,7 +26,7 @@ from .connections import Connections
 from .context import Context
 from .frames import text_frame
 from .operations import Operations, named_in
-from .rest import preferred_language, same_origin
+from .rest import FOREIGN_HOST, own_host, preferred_language, same_origin
 from .sink import StreamSink
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,8 @@ class ChannelHandler(WebSocketHandler):
         elif not headers.get("Sec-WebSocket-Key") or "upgrade" not in headers.get("Connection", "").lower():
             text = "a WebSocket handshake needs the headers `Connection: Upgrade` and Sec-WebSocket-Key"
             self._answer_http(400, Code.VALUE_INVALID, text)
+        elif not own_host(self.request.host, self.context.settings.server.host):
+            self._answer_http(403, Code.NOT_ALLOWED, FOREIGN_HOST)
         elif not same_origin(self.request.headers.get("Origin"), self.request.host):
             self._answer_http(403, Code.NOT_ALLOWED, "the page that asks belongs to another origin")
         else:

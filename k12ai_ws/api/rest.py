@@ -61,6 +61,25 @@ def same_origin(origin: str | None, host: str | None) -> bool:
     return origin is None or urlsplit(origin).netloc.lower() == (host or "").lower()
 
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+FOREIGN_HOST = (
+    "the header Host names another machine, and this server listens on loopback alone: call it as localhost or "
+    "127.0.0.1 (a proxy before it sends one of these)"
+)
+
+
+def own_host(host: str | None, listening_on: str) -> bool:
+    """Whether a request names this server as its Host. Listening on loopback, only loopback's names are its own: a
+    page whose name was pointed at 127.0.0.1 (DNS rebinding) has another one, and would pass for the same origin.
+    """
+    try:
+        return listening_on not in LOOPBACK or urlsplit(f"//{host or ''}").hostname in LOOPBACK
+    except ValueError:  # an unclosed bracket
+        return False
+
+
 @stream_request_body
 class RestHandler(RequestHandler):
     """One request. Subclasses say their `tag` and `op`, whether their URL has a query, and answer through `reply`."""
@@ -98,6 +117,8 @@ class RestHandler(RequestHandler):
         try:
             self._in_flight.enter()
             self._entered = True
+            if not own_host(self.request.host, self.context.settings.server.host):
+                raise refuse(Code.NOT_ALLOWED, FOREIGN_HOST)
             if not same_origin(self.request.headers.get("Origin"), self.request.host):
                 raise refuse(
                     Code.NOT_ALLOWED,

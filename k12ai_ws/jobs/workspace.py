@@ -38,15 +38,15 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where jobs find their roles on this host. `workspaces/<user>/<service_uuid>` is a pair's output folder."""
+    """Where jobs find their roles on this host; outputs are `workspaces/<user>/<service_uuid>/<service_name>`."""
 
     workspaces: Path
     datasets: Path
     pretrained: Path
 
     def output(self, record: JobRecord) -> Path:
-        """The folder that all jobs of this (user, service_uuid) share: evaluate finds what train wrote."""
-        return self.workspaces / record.user / record.service_uuid
+        """The folder that all jobs of this (user, service_uuid) and service share: evaluate finds what train wrote."""
+        return self.workspaces / record.user / record.service_uuid / record.service_name
 
     def roles(self, record: JobRecord) -> dict[Role, Path]:
         """Every role that exists, made sure of; blocking."""

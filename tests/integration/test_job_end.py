@@ -167,7 +167,7 @@ async def test_a_stop_does_not_hide_what_killed_the_job(client):
     )
     job_id = await client.start(script)
     await client.until_printed(job_id, 1)
-    (client.server.settings.data_dir / "workspaces/u/p/go").touch()
+    (client.server.settings.data_dir / "workspaces/u/p/toy/go").touch()
     await client.stop()
     status = (await client.until(job_id))["status"]
     assert (status["value"], status["reason"], status.get("signal")) in (

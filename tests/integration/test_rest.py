@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from tornado.httpclient import AsyncHTTPClient
 
 from k12ai_ws.drivers.registry import BrokenPlugin, Registry
 
@@ -444,3 +445,15 @@ async def test_answers_name_their_request(client):
     assert [reply.message[k] for k in ("op", "user", "service_uuid")] == ["train.start", "alice", "p"]
     reply = await client.post(TRAIN, json.dumps({"user": "<b>"}).encode())
     assert [reply.message[k] for k in ("op", "user", "service_uuid")] == ["train", "", ""]
+
+
+@pytest.mark.parametrize("path", ["/health", "/k12ai/framework/jobs", "/k12ai/ws"])
+@pytest.mark.parametrize("host", ["evil.com:8170", "127.0.0.1.evil.com", "[::1", "10.0.0.1"])
+async def test_a_name_that_was_pointed_at_loopback_is_refused(client, path, host):
+    headers = {"Host": host, "Origin": f"http://{host}"}
+    if path.endswith("ws"):
+        headers |= {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+        headers["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
+    answer = await AsyncHTTPClient().fetch(client.server.address + path, headers=headers, raise_error=False)
+    assert answer.code == 403
+    assert json.loads(answer.body)["error"]["code"] == 100106

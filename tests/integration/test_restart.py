@@ -36,7 +36,7 @@ def gated(parts=2, lines=50, last=""):
 
 
 def open_gate(house, part, uuid="p", user="u"):
-    (house.data_dir / "workspaces" / user / uuid / f"gate{part}").touch()
+    (house.data_dir / "workspaces" / user / uuid / "toy" / f"gate{part}").touch()
 
 
 def flat(events):
