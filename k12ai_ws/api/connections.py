@@ -1,12 +1,15 @@
 """All open channels: how many there may be, their pings, their bookmarks, and their end at shutdown."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
 from k12ai_ws.settings import ChannelSettings
 
 TICK_S = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class Channel(Protocol):
@@ -58,7 +61,10 @@ class Connections:
             await asyncio.sleep(TICK_S)
             now = self.now()
             for channel in tuple(self._open):
-                channel.tick(now)
+                try:
+                    channel.tick(now)
+                except Exception:
+                    log.exception("a connection's timer failed; the others go on")
 
     async def close(self, timeout_s: float) -> None:
         """Closes every channel with 1001 and waits a while for their goodbyes."""

@@ -58,7 +58,10 @@ def preferred_language(header: str | None, default: Language) -> Language:
 
 def same_origin(origin: str | None, host: str | None) -> bool:
     """Whether a browser's page may call: one of this server's own, or no browser at all."""
-    return origin is None or urlsplit(origin).netloc.lower() == (host or "").lower()
+    try:
+        return origin is None or urlsplit(origin).netloc.lower() == (host or "").lower()
+    except ValueError:  # an unclosed bracket
+        return False
 
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -190,6 +190,7 @@ class JobManager:
         """Takes up every job that an earlier server left: queued ones in their order, running ones from where their
         logs were stored. Called once, before any request.
         """
+        adopted = await self._runner.launcher.adopt()  # before any launch: it clears half-made runs away
         for record in await self._store.active_jobs():
             run = Run(record, self._store, self._clock_ms)
             self._active[record.key] = run
@@ -199,7 +200,7 @@ class JobManager:
             else:
                 self._queue.resume(record.job_id, record.user)
                 self._carry(run)
-        for job_id, handle in (await self._runner.launcher.adopt()).items():
+        for job_id, handle in adopted.items():
             if job_id in self._by_id:
                 continue
             known = await self._store.job(job_id)

@@ -78,7 +78,7 @@ async def exchange(client, raw, patience=10.0):
 
 
 def post(path, headers, body=b""):
-    lines = [f"POST {path} HTTP/1.1", "Host: x", *headers]
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost", *headers]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
@@ -223,13 +223,13 @@ async def test_a_declared_size_over_the_limit_is_refused_before_it_comes(client)
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"GET\r\n\r\n",
-        b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n",
         post(TRAIN, ["Content-Length: -5"]),
         post(TRAIN, ["Content-Length: \xb2"]),
         post(TRAIN, ["Content-Length: 5", "Content-Length: 6"], b"hello!"),
         post(TRAIN, ["Transfer-Encoding: chunked", "Content-Length: 5"], b"0\r\n\r\n"),
         post(TRAIN, ["Transfer-Encoding: chunked"], b"zz\r\nrubbish\r\n"),
-        b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"X: " + b"y" * 100_000 + b"\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + b"X: " + b"y" * 100_000 + b"\r\n\r\n",
         b"\r\n" * 5000,
     ],
 )
@@ -287,8 +287,8 @@ async def test_more_requests_than_allowed_are_told(serve):
 
 
 async def test_pipelined_requests_are_all_answered(client):
-    get = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
-    last = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    get = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    last = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     assert (await exchange(client, get * 20 + last)).count(b"HTTP/1.1 200 OK") == 21
 
 
