@@ -30,7 +30,7 @@ setup(
     package_data={"k12ai_ws": ["py.typed"]},
     install_requires=[
         "docker>=7.1",
-        "nvidia-ml-py>=12.535",
+        "nvidia-ml-py>=12.550",
         "orjson>=3.10",
         "pluggy>=1.5",
         "psutil>=6.0",

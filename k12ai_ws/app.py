@@ -6,7 +6,6 @@ import logging
 import os
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
 from socket import socket
@@ -17,25 +16,25 @@ from tornado.netutil import bind_sockets
 from k12ai_ws.api.connections import Connections
 from k12ai_ws.api.context import Context
 from k12ai_ws.api.frames import text_frame
-from k12ai_ws.api.readiness import Readiness
+from k12ai_ws.api.readiness import LauncherProbe, Readiness
 from k12ai_ws.api.routes import make_application
 from k12ai_ws.api.statistics import Statistics
 from k12ai_ws.drivers.registry import Registry, discover
 from k12ai_ws.events.hub import Hub
+from k12ai_ws.jobs.admission import Budget
+from k12ai_ws.jobs.gpus import GpuPool, monitored
 from k12ai_ws.jobs.manager import JobManager
 from k12ai_ws.jobs.queue import Queue
 from k12ai_ws.jobs.runner import Runner
 from k12ai_ws.jobs.threads import DaemonThreads
 from k12ai_ws.jobs.workspace import Folders
-from k12ai_ws.launchers.launcher import Launcher
-from k12ai_ws.launchers.process.launcher import ProcessLauncher
+from k12ai_ws.launching import choose_launcher
 from k12ai_ws.monitor.monitor import Monitor
 from k12ai_ws.monitor.nvml import NvmlReader
-from k12ai_ws.settings import Settings, SettingsError
+from k12ai_ws.settings import Settings
 from k12ai_ws.store.sqlite import SqliteStore
 from k12ai_ws.store.store import StoreError
 
-PARSING_THREADS = 2
 MAX_HEADER_BYTES = 64 << 10
 GOODBYE_S = 2.0
 
@@ -81,9 +80,7 @@ class Server:
         registry = self._registry if self._registry is not None else await loop.run_in_executor(None, discover)
         store = await self._open_store()
         undo.push_async_callback(store.close)
-        parsing = ThreadPoolExecutor(PARSING_THREADS, "k12ai-parse")
-        undo.callback(parsing.shutdown, wait=False, cancel_futures=True)
-        launcher, note = make_launcher(settings)
+        launcher, note = await choose_launcher(settings)
         undo.push_async_callback(launcher.close)
         self.launcher = launcher.name
         log.info("launcher: %s", note)
@@ -96,7 +93,7 @@ class Server:
         undo.push_async_callback(monitor.close)
         jobs = JobManager(
             store=store,
-            runner=Runner(launcher, grace_s=settings.jobs.grace_s, parsing=parsing, clock_ms=clock_ms),
+            runner=Runner(launcher, grace_s=settings.jobs.grace_s, clock_ms=clock_ms),
             registry=registry,
             folders=Folders(settings.data_dir / "workspaces", settings.datasets_dir, settings.pretrained_dir),
             queue=Queue(
@@ -109,15 +106,19 @@ class Server:
             clock_ms=clock_ms,
             new_id=lambda: uuid.uuid4().hex,
             default_time_limit_s=settings.jobs.time_limit_s,
+            gpus=GpuPool(monitored(monitor)),
+            budget=Budget(settings.jobs.cpus, settings.jobs.memory),
         )
         connections = Connections(settings.channel, time.monotonic)
+        probe = LauncherProbe(launcher, note)
+        undo.push_async_callback(probe.close)
         context = Context(
             settings=settings,
             store=store,
             hub=Hub(store, frame=text_frame, now=time.monotonic),
             jobs=jobs,
             statistics=Statistics(monitor, jobs, launcher),
-            readiness=Readiness(store, settings.data_dir, launcher.name, note),
+            readiness=Readiness(store, settings.data_dir, probe),
             clock_ms=clock_ms,
         )
         http = HTTPServer(
@@ -169,17 +170,6 @@ class Server:
 def clock_ms() -> int:
     """Milliseconds since the epoch, UTC."""
     return time.time_ns() // 1_000_000
-
-
-def make_launcher(settings: Settings) -> tuple[Launcher, str]:
-    """The launcher that the settings name, and a sentence that says which it is and why."""
-    if settings.jobs.launcher == "docker":
-        raise SettingsError("jobs.launcher: the docker launcher is not built yet; take process (or auto)")
-    launcher = ProcessLauncher(
-        settings.data_dir / "runs", grace_s=settings.jobs.grace_s, max_log_bytes=settings.jobs.max_log_bytes
-    )
-    why = "the setting says so" if settings.jobs.launcher == "process" else "auto: it is the only one yet"
-    return launcher, f"process, a local process per job ({why}); it does not isolate jobs from this machine"
 
 
 def take_data_dir(path: Path) -> int:

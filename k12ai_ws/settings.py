@@ -18,6 +18,7 @@ from k12ai_ws.wire.requests import fields_of, message_of
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Bytes = Annotated[int, Field(ge=1)]
+Cores = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class SettingsError(Exception):
@@ -70,12 +71,20 @@ class JobsSettings(Section):
     """`[jobs]`: how many, how long, and where."""
 
     launcher: Literal["auto", "process", "docker"] = Field(
-        default="auto", description="Where jobs run. The docker launcher is not built yet: auto takes process."
+        default="auto",
+        description="Where jobs run: docker (containers), process (local processes), or auto: docker where an engine "
+        "answers at the start, else process.",
     )
     max_running: Count = Field(default=2, description="Jobs running at one time, in all.")
     max_running_per_user: Count = Field(default=2, description="Jobs running at one time, per user.")
     max_queued: Count = Field(default=1000, description="Jobs waiting; more are refused with 100210.")
     max_queued_per_user: Count = Field(default=100, description="Jobs waiting, per user.")
+    cpus: Cores | None = Field(
+        default=None, description="Cores for all jobs together; no default: what the machine (or the engine) has."
+    )
+    memory: Bytes | None = Field(
+        default=None, description="Memory for all jobs together, in bytes; no default: what the machine has."
+    )
     grace_s: Seconds = Field(default=10.0, description="Seconds between asking a job to stop and killing it.")
     time_limit_s: Seconds | None = Field(
         default=None, description="Longest run of a job whose driver asks for no limit (seconds); no default."
@@ -83,6 +92,49 @@ class JobsSettings(Section):
     max_log_bytes: Bytes = Field(
         default=1 << 30, description="Raw log kept per job, in bytes; what is printed beyond is cut, and said."
     )
+
+
+class DockerSettings(Section):
+    """`[docker]`: what containers get, and what drivers may ask for."""
+
+    host: str | None = Field(
+        default=None,
+        description="The engine, as in DOCKER_HOST; no default: what the environment says, else the socket.",
+    )
+    images: tuple[str, ...] = Field(
+        default=("k12ai/*",),
+        description="Patterns of the images that drivers may run; a name without a tag has :latest.",
+    )
+    pull: bool = Field(default=False, description="Fetch an image that the engine does not have.")
+    networks: tuple[str, ...] = Field(
+        default=(), description="Networks of the engine that drivers may ask for; a job has none by default."
+    )
+    mounts: tuple[str, ...] = Field(
+        default=(), description="Folders of the host that drivers may mount, PATH to read or PATH:rw, with all below."
+    )
+    user: str | None = Field(
+        default=None,
+        pattern=r"^[1-9][0-9]{0,8}:[1-9][0-9]{0,8}$",
+        description="UID:GID of the containers; no default: the server's own, or 64000:64000 where that is root.",
+    )
+    cpus: Cores = Field(default=1.0, description="Cores of a job whose driver asks for none.")
+    memory: Bytes = Field(default=2 << 30, description="Memory of a job whose driver asks for none, in bytes.")
+    shm: Bytes = Field(default=256 << 20, description="Shared memory of a job whose driver asks for none, in bytes.")
+    tmp: Bytes = Field(default=1 << 30, description="Temporary files of a job, in bytes; they count as its memory.")
+    pids: Count = Field(default=1024, description="Processes and threads of a job at one time.")
+    max_cpus: Cores | None = Field(default=None, description="Most cores that a driver may ask for; no default.")
+    max_memory: Bytes | None = Field(default=None, description="Most memory that a driver may ask for, in bytes.")
+    max_gpus: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Most GPUs that a driver may ask for; no default."
+    )
+
+    @field_validator("mounts")
+    @classmethod
+    def _absolute_mounts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if not entry.startswith("/") or "\0" in entry:
+                raise ValueError(f"{entry!r} is no absolute path, such as /srv/data or /srv/cache:rw")
+        return value
 
 
 class StoreSettings(Section):
@@ -147,6 +199,7 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     channel: ChannelSettings = ChannelSettings()
     jobs: JobsSettings = JobsSettings()
+    docker: DockerSettings = DockerSettings()
     store: StoreSettings = StoreSettings()
     stats: StatsSettings = StatsSettings()
     folders: FolderSettings = FolderSettings()

@@ -4,11 +4,9 @@ import asyncio
 import logging
 from typing import Any
 
-from tornado.websocket import WebSocketHandler
-
 from k12ai_ws.events.feed import Feed
 from k12ai_ws.wire.bodies import ACKNOWLEDGED, Body, Fault, Info, Json
-from k12ai_ws.wire.codes import Code, Language
+from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.envelope import with_id
 from k12ai_ws.wire.filter import EventFilter
 from k12ai_ws.wire.requests import (
@@ -25,14 +23,15 @@ from k12ai_ws.wire.requests import (
 from .connections import Connections
 from .context import Context
 from .frames import text_frame
+from .handshake import HandshakeHandler
 from .operations import Operations, named_in
-from .rest import FOREIGN_HOST, own_host, preferred_language, same_origin
+from .pulse import Beat, Pulse
 from .sink import StreamSink
 
 log = logging.getLogger(__name__)
 
 
-class ChannelHandler(WebSocketHandler):
+class ChannelHandler(HandshakeHandler):
     """One connection. Its frames are handled one after the other, so a client cannot pile up work."""
 
     def initialize(self, context: Context, operations: Operations, connections: Connections) -> None:
@@ -43,67 +42,23 @@ class ChannelHandler(WebSocketHandler):
         self._feed: Feed | None = None
         self._sink: StreamSink | None = None
         self._streams: dict[str, asyncio.Task[None]] = {}
-        self._last_ping = self._last_pong = 0.0
-        self._awaiting_pong = False
-
-    @property
-    def language(self) -> Language:
-        """The language that the handshake asked for."""
-        return preferred_language(self.request.headers.get("Accept-Language"), self.context.settings.language)
-
-    # ---- the handshake
-
-    async def get(self, *args: Any, **kwargs: Any) -> None:
-        """The upgrade; what is none, or comes from another origin, is answered with an error."""
-        headers = self.request.headers
-        if headers.get("Upgrade", "").lower() != "websocket":
-            self._answer_http(426, Code.VALUE_INVALID, "this address speaks WebSocket: open it with ws://")
-        elif headers.get("Sec-WebSocket-Version") != "13":
-            self._answer_http(426, Code.VALUE_INVALID, "Sec-WebSocket-Version must be 13")
-        elif not headers.get("Sec-WebSocket-Key") or "upgrade" not in headers.get("Connection", "").lower():
-            text = "a WebSocket handshake needs the headers `Connection: Upgrade` and Sec-WebSocket-Key"
-            self._answer_http(400, Code.VALUE_INVALID, text)
-        elif not own_host(self.request.host, self.context.settings.server.host):
-            self._answer_http(403, Code.NOT_ALLOWED, FOREIGN_HOST)
-        elif not same_origin(self.request.headers.get("Origin"), self.request.host):
-            self._answer_http(403, Code.NOT_ALLOWED, "the page that asks belongs to another origin")
-        else:
-            await super().get(*args, **kwargs)
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """What Tornado itself refuses: a method other than GET."""
-        if status_code == 405:
-            self.set_header("Allow", "GET")
-            text = f"{self.request.path} takes GET, not {self.request.method}"
-            self._answer_http(405, Code.VALUE_INVALID, text)
-        else:
-            self._answer_http(status_code, Code.UNKNOWN, "the server failed at this request; its log says how")
-
-    def _answer_http(self, status: int, code: Code, message: str) -> None:
-        self.set_status(status)
-        if status == 426:
-            self.set_header("Upgrade", "websocket")
-            self.set_header("Sec-WebSocket-Version", "13")
-        self.clear_header("Server")
-        self.set_header("Content-Type", "application/json; charset=utf-8")
-        self.finish(self._message(Fault(code, message), "channel", "open") + b"\n")
-
-    def check_origin(self, origin: str) -> bool:
-        """Checked in `get` already, with an answer that says so."""
-        return same_origin(origin, self.request.host)
+        self._pulse: Pulse | None = None
+        self._busy = False  # a request is being handled
 
     def open(self, *args: str, **kwargs: str) -> None:
         """Takes a place among the connections, or closes with 1013."""
         if not self._connections.add(self):
             self.close(1013, "too many connections (channel.max_connections); try again later")
             return
-        stream = getattr(self.ws_connection, "stream", None)
-        if stream is None:  # the client is gone before it was welcomed
+        connection = self.ws_connection
+        stream = getattr(connection, "stream", None)
+        if connection is None or stream is None:  # the client is gone before it was welcomed
             return
         self.set_nodelay(True)
-        self._sink = StreamSink(stream, self.context.settings.channel.buffer_bytes)
+        settings = self.context.settings.channel
+        self._sink = StreamSink(stream, settings.buffer_bytes, connection.is_closing)
+        self._pulse = Pulse(settings, self._sink, self._connections.now())
         self._feed = self.context.hub.attach(self._sink)
-        self._last_ping = self._last_pong = self._connections.now()
 
     def on_close(self) -> None:
         """Leaves the place to another one."""
@@ -118,31 +73,42 @@ class ChannelHandler(WebSocketHandler):
 
     def on_pong(self, data: bytes) -> None:
         """The client lives."""
-        self._awaiting_pong = False
+        if self._pulse is not None:
+            self._pulse.pong()
 
     def tick(self, now: float) -> None:
         """See `connections.Channel`."""
         settings = self.context.settings.channel
-        if self._feed is None or self.ws_connection is None or self.ws_connection.is_closing():
+        if self._feed is None or self._pulse is None or self._closing:
             return
-        if self._awaiting_pong and now - self._last_ping >= settings.pong_timeout_s:
-            log.info("a client sent no pong for %g s; its connection is closed", now - self._last_ping)
-            self.close(4408, "no pong")
-            self._last_ping = now
-        elif not self._awaiting_pong and now - self._last_ping >= settings.ping_interval_s:
-            self._last_ping, self._awaiting_pong = now, True
-            self.ping(b"")
+        match self._pulse.tick(now, busy=self._busy):
+            case Beat.PING:
+                self.ping(b"")
+            case Beat.DEAD:
+                log.info("a client sent no pong for %g s; its connection is closed", settings.pong_timeout_s)
+                self.close(4408, "no pong")
+                return
+            case Beat.NOTHING:
+                pass
         for name in self._feed.silent_since(now - settings.bookmark_s):
             bookmark = Info({"epoch": self.context.hub.epoch, "head": self.context.hub.head})
             self._send(with_id(self._message(bookmark, "channel", "bookmark"), name))
+
+    @property
+    def _closing(self) -> bool:
+        return self.ws_connection is None or self.ws_connection.is_closing()
 
     # ---- frames
 
     async def on_message(self, message: str | bytes) -> None:
         """Answers one frame. Whatever is wrong with it, the connection stays."""
-        if self._sink is None:
+        if self._sink is None or self._pulse is None:
             return
+        self._pulse.heard(self._connections.now())
         await self._sink.drained()  # a client that does not read its answers gets no further ones
+        if self._closing:  # nobody would hear what came of it
+            return
+        self._busy = True
         tag, op, request_id, data = "channel", "", None, {}  # type: tuple[str, str, str | None, dict[str, Any]]
         try:
             if isinstance(message, bytes):
@@ -157,6 +123,9 @@ class ChannelHandler(WebSocketHandler):
                 e, tag=tag, op=op, language=self.language, user=user, service_uuid=service_uuid
             )
             self._send(with_id(answer.payload, request_id))
+        finally:
+            self._busy = False
+            self._pulse.heard(self._connections.now())
 
     async def _handle(self, header: Header, data: dict[str, Any]) -> None:
         match header.tag, header.op:
@@ -265,9 +234,6 @@ class ChannelHandler(WebSocketHandler):
             await asyncio.sleep(due - loop.time())
 
     # ---- sending
-
-    def _message(self, body: Body, tag: str, op: str) -> bytes:
-        return self.context.message(body, tag=tag, op=op, language=self.language)
 
     def _reply(self, body: Body, header: Header) -> None:
         self._send(with_id(self._message(body, header.tag, header.op), header.id))

@@ -2,7 +2,7 @@
 
 import orjson
 
-from k12ai_ws.wire.bodies import Info
+from k12ai_ws.wire.bodies import Fault, Info
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.envelope import encode, envelope
 from k12ai_ws.wire.filter import EventFilter
@@ -14,6 +14,7 @@ from k12ai_ws.wire.requests import (
     refuse,
     validate,
 )
+from k12ai_ws.wire.status import JobStatus
 
 from .context import Answer
 from .operations import named_in
@@ -71,7 +72,8 @@ class JobsHandler(RestHandler):
     async def _get(self) -> Answer:
         wanted = self.query(JobsQuery)
         page = await self.context.store.jobs(**wanted.model_dump())
-        body = Info({"jobs": [job_view(j) for j in page.jobs], "next": page.next})
+        places = self.context.jobs.places() if any(j.status is JobStatus.QUEUED for j in page.jobs) else {}
+        body = Info({"jobs": [job_view(j, places) for j in page.jobs], "next": page.next})
         return Answer(self.context.message(body, tag=self.tag, op=self.op, language=self.language))
 
 
@@ -88,9 +90,10 @@ class JobHandler(RestHandler):
         record = await self.context.store.job(job_id)
         if record is None:
             raise refuse(Code.NOT_FOUND, f"there is no job {job_id!r}")
+        places = self.context.jobs.places() if record.status is JobStatus.QUEUED else {}
         return Answer(
             self.context.message(
-                Info({"job": job_view(record)}),
+                Info({"job": job_view(record, places)}),
                 tag=self.tag,
                 op=self.op,
                 language=self.language,
@@ -131,10 +134,9 @@ class EventsHandler(RestHandler):
         page = await self.context.store.replay(
             EventFilter(job_id=job_id, types=wanted.types), wanted.after, limit=wanted.limit
         )
-        more = len(page.events) > 0 and page.events[-1].seq == page.scanned and page.scanned < hub.head
         content = {
             "events": [orjson.Fragment(e.payload) for e in page.events],
-            "next": page.events[-1].seq if more else None,
+            "next": page.scanned if page.scanned < hub.head else None,
             "epoch": hub.epoch,
             "head": hub.head,
         }
@@ -187,9 +189,15 @@ class ReadyHandler(RestHandler):
     op = "ready"
 
     async def get(self) -> None:
-        """200 where ready, 503 where not; the checks say why."""
+        """200 where ready; 503 with an error where not, whose `detail` has the same checks, which say why."""
         found = await self.context.readiness.check()
-        self.reply_body(Info(found), 200 if found["ready"] else 503)
+        if found["ready"]:
+            self.reply_body(Info(found))
+            return
+        missing = {name: check["message"] for name, check in found["checks"].items() if not check["ok"]}
+        code = Code.ENGINE_FAILED if "launcher" in missing else Code.UNKNOWN
+        text = "not ready: " + "; ".join(f"{name}: {why}" for name, why in missing.items())
+        self.reply_body(Fault(code, text, detail=found), 503)
 
 
 class NotFoundHandler(RestHandler):

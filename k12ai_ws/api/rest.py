@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 import logging
+import re
 from collections.abc import Awaitable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 from tornado.web import HTTPError, RequestHandler, stream_request_body
@@ -16,6 +16,7 @@ from k12ai_ws.wire.requests import Empty, Refusal, refuse, validate
 
 from .context import Answer, Context
 from .operations import Operations
+from .origins import require_own
 
 Q = TypeVar("Q", bound=BaseModel)
 
@@ -56,33 +57,6 @@ def preferred_language(header: str | None, default: Language) -> Language:
     return best
 
 
-def same_origin(origin: str | None, host: str | None) -> bool:
-    """Whether a browser's page may call: one of this server's own, or no browser at all."""
-    try:
-        return origin is None or urlsplit(origin).netloc.lower() == (host or "").lower()
-    except ValueError:  # an unclosed bracket
-        return False
-
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-FOREIGN_HOST = (
-    "the header Host names another machine, and this server listens on loopback alone: call it as localhost or "
-    "127.0.0.1 (a proxy before it sends one of these)"
-)
-
-
-def own_host(host: str | None, listening_on: str) -> bool:
-    """Whether a request names this server as its Host. Listening on loopback, only loopback's names are its own: a
-    page whose name was pointed at 127.0.0.1 (DNS rebinding) has another one, and would pass for the same origin.
-    """
-    try:
-        return listening_on not in LOOPBACK or urlsplit(f"//{host or ''}").hostname in LOOPBACK
-    except ValueError:  # an unclosed bracket
-        return False
-
-
 @stream_request_body
 class RestHandler(RequestHandler):
     """One request. Subclasses say their `tag` and `op`, whether their URL has a query, and answer through `reply`."""
@@ -120,14 +94,7 @@ class RestHandler(RequestHandler):
         try:
             self._in_flight.enter()
             self._entered = True
-            if not own_host(self.request.host, self.context.settings.server.host):
-                raise refuse(Code.NOT_ALLOWED, FOREIGN_HOST)
-            if not same_origin(self.request.headers.get("Origin"), self.request.host):
-                raise refuse(
-                    Code.NOT_ALLOWED,
-                    "the page that sent this belongs to another origin; call from the server's own origin, or from a "
-                    "program that sends no Origin header",
-                )
+            require_own(self.request.headers, self.request.host, self.context.settings.server.host)
             if not self.has_query:
                 self.query(Empty)
             declared = self.request.headers.get("Content-Length", "0")
@@ -188,7 +155,10 @@ class RestHandler(RequestHandler):
         return hashlib.sha256(self.request.path.encode() + b"\0" + self.body).hexdigest()
 
     def query(self, model: type[Q]) -> Q:
-        """The URL's query as a `model`. Raises Refusal for unknown, repeated and wrong parameters."""
+        """The URL's query as a `model`. Raises Refusal for unknown, repeated and wrong parameters.
+
+        Numbers are digits alone: pydantic would take `1.0`, `+1` and `1_0` too.
+        """
         given: dict[str, Any] = {}
         for name, values in self.request.query_arguments.items():
             if len(values) > 1:
@@ -198,6 +168,14 @@ class RestHandler(RequestHandler):
                     fields=[{"loc": name, "msg": "given more than once", "type": "repeated"}],
                 )
             given[name] = values[0].decode("utf-8", "replace")
+            field = model.model_fields.get(name)
+            if field is not None and field.annotation is int and not re.fullmatch(r"[0-9]{1,19}", given[name]):
+                text = "must be a whole number: digits, at most 19 of them"
+                raise refuse(
+                    Code.VALUE_INVALID,
+                    f"{name}: {text}",
+                    fields=[{"loc": name, "msg": text, "type": "int_parsing"}],
+                )
         return validate(model, given)
 
     def reply(self, answer: Answer) -> None:

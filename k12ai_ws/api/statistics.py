@@ -1,7 +1,7 @@
 """`platform` statistics: the monitor's samples and the launcher's runs, put together for one query."""
 
 from k12ai_ws.jobs.manager import JobManager
-from k12ai_ws.launchers.launcher import Launcher
+from k12ai_ws.launchers.launcher import Launcher, LaunchError
 from k12ai_ws.monitor.containers import container_entries
 from k12ai_ws.monitor.gpus import GpuReading
 from k12ai_ws.monitor.items import select
@@ -25,7 +25,13 @@ class Statistics:
         stats = await self._monitor.snapshot(items | {"gpus"} if containers else items)  # a container shows its GPU use
         content = stats.info(items)
         if containers:
-            content["containers"] = await self._containers(stats.gpu_reading)
+            try:
+                content["containers"] = await self._containers(stats.gpu_reading)
+            except LaunchError as error:  # an engine that is gone does not hide the host
+                content["containers"] = []
+                problems = content.get("problems")
+                told: list[Json] = problems if isinstance(problems, list) else []
+                content["problems"] = [*told, {"item": "containers", "message": error.message}]
         return Info(content)
 
     async def _containers(self, gpus: GpuReading) -> list[dict[str, Json]]:

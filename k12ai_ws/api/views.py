@@ -1,14 +1,22 @@
 """How a job's record looks to a client."""
 
+from collections.abc import Mapping
+
 from k12ai_ws.drivers.registry import Registry
 from k12ai_ws.jobs.life import status_of
+from k12ai_ws.jobs.queue import Place
 from k12ai_ws.wire.bodies import Json
 from k12ai_ws.wire.envelope import rfc3339
 from k12ai_ws.wire.job import JobRecord
+from k12ai_ws.wire.status import JobStatus
 
 
-def job_view(record: JobRecord) -> dict[str, Json]:
-    """One job: request, state, timings (milliseconds since the epoch, and RFC 3339), last metrics and error."""
+def job_view(record: JobRecord, places: Mapping[str, Place]) -> dict[str, Json]:
+    """One job: request, state, timings (milliseconds since the epoch, and RFC 3339), last metrics and error.
+
+    Of a job that waits (it is in `places`) also `queue`: `{position, waiting, reason}`; otherwise that is null.
+    """
+    place = places.get(record.job_id) if record.status is JobStatus.QUEUED else None
     started, ended = record.started_ms, record.ended_ms
     times = {"created": record.created_ms, "started": started, "ended": ended}
     timings: dict[str, Json] = {}
@@ -34,6 +42,7 @@ def job_view(record: JobRecord) -> dict[str, Json]:
         "timings": timings,
         "launcher": record.launcher,
         "resources": dict(record.resources),
+        "queue": place and {"position": place.position, "waiting": place.waiting, "reason": place.reason},
         "metrics": record.last_metrics,
         "progress": record.last_progress,
         "error": record.last_error,

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
     from k12ai_ws.client import Client
 
-    from .lines import error_lines, event_lines, number, status_line
+    from .lines import error_lines, event_lines, number, printable, status_line
     from .output import Output, short_time
     from .session import with_client
 
@@ -60,7 +60,11 @@ def run(args: argparse.Namespace) -> int:
         output.line(
             f"{job['service_name']} {job['task']}  {job['user']}/{job['service_uuid']}  {job['job_id']}", "bold"
         )
-        output.line(status_line(job["status"], words))
+        if place := job.get("queue"):  # its reason is of now; the status's message is of when it came
+            output.line(status_line({"value": job["status"]["value"]}, words))
+            output.line(words("place", **{**place, "reason": printable(place["reason"])}))
+        else:
+            output.line(status_line(job["status"], words))
         for name in ("created", "started", "ended"):
             if timings.get(f"{name}_datetime"):
                 output.line(f"{name}  {short_time(timings[f'{name}_datetime'])} UTC")
@@ -101,13 +105,13 @@ def run(args: argparse.Namespace) -> int:
                 return Exit.OK
 
     def _row(job: Mapping[str, Any]) -> list[object]:
-        seconds = job["timings"].get("duration_s")
+        seconds, place = job["timings"].get("duration_s"), job.get("queue")
         return [
             job["job_id"],
             job["service_name"],
             job["task"],
             f"{job['user']}/{job['service_uuid']}",
-            job["status"]["value"],
+            job["status"]["value"] + (f" {place['position']}/{place['waiting']}" if place else ""),
             short_time(job["timings"]["created_datetime"]),
             "" if seconds is None else number(seconds),
         ]

@@ -30,6 +30,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "connection lost ({why}); trying again in {delay:.1f} s",
         "连接中断 ({why}); {delay:.1f} 秒后重试",
     ),
+    "place": ("queue  {position} of {waiting}: {reason}", "队列  第 {position} 个, 共 {waiting} 个: {reason}"),
     "no_jobs": ("no jobs", "没有任务"),
     "more_jobs": ("more: --cursor {cursor}", "更多: --cursor {cursor}"),
     "no_services": (

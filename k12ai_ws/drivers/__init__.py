@@ -9,7 +9,7 @@ from k12ai_ws.wire.codes import Code
 
 from .driver import Driver, Job, Params, Refused
 from .hooks import hookimpl
-from .spec import LaunchSpec, Resources
+from .spec import LaunchSpec, Mount, Resources
 
 __all__ = [
     "Code",
@@ -19,6 +19,7 @@ __all__ = [
     "LaunchSpec",
     "LogParser",
     "Metrics",
+    "Mount",
     "Params",
     "Progress",
     "Refused",

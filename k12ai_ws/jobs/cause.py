@@ -4,7 +4,7 @@ import signal as signals
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from k12ai_ws.wire.bodies import Fault, Json
+from k12ai_ws.wire.bodies import Fault
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import Exit, JobRecord
 from k12ai_ws.wire.status import JobStatus, Reason
@@ -12,6 +12,12 @@ from k12ai_ws.wire.status import JobStatus, Reason
 STOPPING_SIGNALS = frozenset({signals.SIGTERM, signals.SIGKILL, signals.SIGINT})
 SHELL_SIGNAL = 128
 """A shell reports a child's death by signal n as exit code 128 + n."""
+
+EXCEPTION_REASONS: Mapping[int, Reason] = {
+    Code.GPU_OUT_OF_MEMORY: Reason.GPU_OUT_OF_MEMORY,
+    Code.OUT_OF_MEMORY: Reason.OUT_OF_MEMORY,
+}
+"""Exceptions whose code is a reason of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,9 @@ def verdict(record: JobRecord, end: Exit, tail: Sequence[str] = (), suspect: Fau
     if end.lost:
         text = end.message or "the run vanished: its supervisor or its machine died, and nobody saw how the job ended"
         return Verdict(JobStatus.LOST, Reason.HOST_LOST, Code.LOST, Fault(Code.LOST, text))
+    if end.engine_failed:
+        text = end.message or "the engine that ran the job failed, and the job ended with it"
+        return _failed(Reason.ENGINE_FAILED, Code.ENGINE_FAILED, text)
     if end.oom_killed and end.exit_code != 0:  # where only a child of the job was killed, the job may still succeed
         return _failed(
             Reason.OUT_OF_MEMORY, Code.OUT_OF_MEMORY, end.message or "the kernel killed the job: out of memory"
@@ -51,7 +60,7 @@ def verdict(record: JobRecord, end: Exit, tail: Sequence[str] = (), suspect: Fau
         return Verdict(JobStatus.STOPPED, Reason.STOPPED_BY_USER, Code.STOPPED)
     if end.exit_code == 0:
         return Verdict(JobStatus.FINISHED, Reason.COMPLETED, Code.FINISHED)
-    return _own_death(record.last_error, end, tail, suspect)
+    return _own_death(_exception(record, suspect), end, tail)
 
 
 def _failed_before_stop(record: JobRecord) -> bool:
@@ -77,12 +86,21 @@ def _is_own_exit(end: Exit) -> bool:
     return _signal_of(end) is None and end.exit_code != 0
 
 
-def _own_death(error: Mapping[str, Json] | None, end: Exit, tail: Sequence[str], suspect: Fault | None) -> Verdict:
-    if (error or suspect) and _signal_of(end) in (None, signals.SIGABRT):
-        code = int(error["code"] if error else suspect.code if suspect else Code.UNKNOWN)
-        reasons = {Code.GPU_OUT_OF_MEMORY: Reason.GPU_OUT_OF_MEMORY, Code.OUT_OF_MEMORY: Reason.OUT_OF_MEMORY}
-        reason = reasons.get(Code(code), Reason.EXCEPTION) if _known(code) else Reason.EXCEPTION
-        return Verdict(JobStatus.FAILED, reason, code, None if error else suspect)
+def _exception(record: JobRecord, suspect: Fault | None) -> Verdict | None:
+    """What the job's last exception means as a cause: the one that its log told, or else the suspect one, which is then
+    still to be told. None where there is neither.
+    """
+    if record.last_error is None and suspect is None:
+        return None
+    told = record.last_error is not None
+    error = record.last_error or (suspect.body() if suspect else {})
+    code = int(error["code"])
+    return Verdict(JobStatus.FAILED, EXCEPTION_REASONS.get(code, Reason.EXCEPTION), code, None if told else suspect)
+
+
+def _own_death(exception: Verdict | None, end: Exit, tail: Sequence[str]) -> Verdict:
+    if exception is not None and _signal_of(end) in (None, signals.SIGABRT):
+        return exception
     if end.signal is not None:
         return _failed(Reason.SIGNAL, Code.KILLED_BY_SIGNAL, _about_signal(end.signal))
     number = _signal_of(end)
@@ -95,10 +113,6 @@ def _own_death(error: Mapping[str, Json] | None, end: Exit, tail: Sequence[str],
     if tail:
         text += "; its last lines were:\n" + "\n".join(tail)
     return _failed(Reason.EXIT_CODE, Code.UNKNOWN, text)
-
-
-def _known(code: int) -> bool:
-    return code in Code._value2member_map_
 
 
 def _about_signal(number: int) -> str:

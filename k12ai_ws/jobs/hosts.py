@@ -62,6 +62,7 @@ class Hosts:
                 Code.SERVICE_NOT_FOUND,
                 f"there is no service {request.service_name!r}; there are: {', '.join(sorted(services)) or 'none'}"
                 + (f". Its plugin failed to load: {broken[0]}" if broken else ""),
+                fields=[{"loc": "service_name", "msg": "unknown service", "type": "unknown_service"}],
             )
         return refuse(
             Code.VALUE_INVALID,

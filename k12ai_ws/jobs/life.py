@@ -19,10 +19,15 @@ from k12ai_ws.wire.status import JobStatus, Reason
 
 from .cause import Verdict, verdict
 
+STOPPED = Verdict(JobStatus.STOPPED, Reason.STOPPED_BY_USER, Code.STOPPED)
+"""The end of a job that was stopped before anything ran."""
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The queue let the job go."""
+    """The queue let the job go; `gpus` are leased to it, by UUID."""
+
+    gpus: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,13 @@ class LaunchFailed:
 
     fault: Fault
     reason: Reason
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A stop came before the launch: nothing was started, and nothing will be."""
+
     at_ms: int
 
 
@@ -63,7 +75,7 @@ class Ended:
     suspect: Fault | None = None
 
 
-Signal = Admitted | Launched | LaunchFailed | StopRequested | Ended
+Signal = Admitted | Launched | LaunchFailed | Withdrawn | StopRequested | Ended
 
 
 class Action(Enum):
@@ -87,14 +99,18 @@ def step(record: JobRecord, signal: Signal) -> Step:
     if record.status.terminal:
         return Step(record)
     match signal:
-        case Admitted():
-            return _admitted(record)
+        case Admitted(gpus):
+            return _admitted(record, gpus)
         case Launched():
             return _launched(record, signal)
         case LaunchFailed(fault, reason, at_ms):
             if not _is_launching(record):
                 return Step(record)
             return _end(record, Verdict(JobStatus.FAILED, reason, fault.code, fault), None, at_ms)
+        case Withdrawn(at_ms):
+            if not (_is_launching(record) and record.status is JobStatus.STOPPING):
+                return Step(record)
+            return _end(record, STOPPED, None, at_ms)
         case StopRequested():
             return _stop(record, signal)
         case Ended(end, at_ms, tail, suspect):
@@ -116,13 +132,15 @@ def status_of(record: JobRecord) -> Status:
 
 
 def _to(record: JobRecord, status: JobStatus, code: Code) -> JobRecord:
-    return replace(record, status=status, code=int(code))
+    return replace(record, status=status, code=int(code), message=None)  # a message is about the state before
 
 
-def _admitted(record: JobRecord) -> Step:
+def _admitted(record: JobRecord, gpus: Sequence[str]) -> Step:
     if record.status is not JobStatus.QUEUED:
         return Step(record)
     record = _to(record, JobStatus.STARTING, Code.STARTING)
+    if gpus:
+        record = replace(record, resources={**record.resources, "gpu_ids": list(gpus)})
     return Step(record, (status_of(record),), (Action.LAUNCH,))
 
 
@@ -149,7 +167,7 @@ def _stop(record: JobRecord, signal: StopRequested) -> Step:
     )
     stopping = status_of(record)
     if queued:  # nothing runs yet: it is over
-        ended = _end(record, Verdict(JobStatus.STOPPED, Reason.STOPPED_BY_USER, Code.STOPPED), None, signal.at_ms)
+        ended = _end(record, STOPPED, None, signal.at_ms)
         return Step(ended.record, (stopping, *ended.events))
     return Step(record, (stopping,), (Action.STOP,) if record.handle is not None else ())
 
@@ -159,6 +177,7 @@ def _end(record: JobRecord, found: Verdict, end: Exit | None, at_ms: int) -> Ste
         record,
         status=found.status,
         code=int(found.code),
+        message=None,
         reason=found.reason,
         ended_ms=at_ms,
         exit_code=end.exit_code if end else None,

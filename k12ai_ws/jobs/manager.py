@@ -2,30 +2,33 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
-from weakref import WeakValueDictionary
+from dataclasses import replace
+from typing import Any
 
 from k12ai_ws.drivers.registry import Registry
-from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
-from k12ai_ws.store.store import LogPosition, Store, StoredEvent, StoreError
-from k12ai_ws.wire.bodies import Fault
+from k12ai_ws.launchers.launcher import Handle, LaunchError
+from k12ai_ws.store.store import Store, StoredEvent, StoreError
+from k12ai_ws.wire.bodies import Fault, Status
 from k12ai_ws.wire.codes import Code, Language
 from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.requests import FrameworkRequest, Refusal, refuse
-from k12ai_ws.wire.status import JobStatus, Reason
+from k12ai_ws.wire.status import JobStatus
 
+from .admission import LOOK_AGAIN_S, Admission, Budget, Lookout
+from .carrier import Carrier
+from .gpus import GpuPool
 from .hosts import Hosts
 from .life import Action, Admitted, StopRequested, status_of
-from .queue import Queue, QueueFull
+from .needs import Need
+from .queue import Place, Queue
 from .reading import encode_event
+from .repeats import Repeats
 from .run import Run
 from .runner import Runner
+from .starting import Starting, occupied, require_same
 from .workspace import DRIVER_TIMEOUT_S, DriverHost, Folders
-
-ATTEMPTS = 5
-"""How often a job's log is taken up again after an unexpected fault before the job is given up."""
-RETRY_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -46,18 +49,30 @@ class JobManager:
         new_id: Callable[[], str],
         default_time_limit_s: float | None = None,
         driver_timeout_s: float = DRIVER_TIMEOUT_S,
+        gpus: GpuPool | None = None,
+        budget: Budget = Budget(),  # noqa: B008 - frozen
+        look_again_s: float = LOOK_AGAIN_S,
     ) -> None:
+        """`gpus` is the pool that jobs lease from (None: there is no GPU); `budget` is what jobs may hold together."""
         self._store = store
         self._runner = runner
         self._hosts = Hosts(registry, folders, driver_threads, timeout_s=driver_timeout_s)
-        self._queue = queue
+        self._carrier = Carrier(
+            store=store,
+            runner=runner,
+            hosts=self._hosts,
+            clock_ms=clock_ms,
+            default_time_limit_s=default_time_limit_s,
+        )
+        self._admission = Admission(queue, gpus or GpuPool(), runner.launcher.capacity, budget)
         self._clock_ms = clock_ms
         self._new_id = new_id
         self._default_time_limit_s = default_time_limit_s
-        self._active: dict[tuple[str, str], Run | None] = {}  # None: being checked, not yet stored
+        self._lookout = Lookout(self._admission, self._admit, look_again_s)
+        self._repeats = Repeats(store)
+        self._active: dict[tuple[str, str], Run | Starting] = {}
         self._by_id: dict[str, Run] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._key_locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._closing = False
 
     @property
@@ -74,6 +89,10 @@ class JobManager:
         """The records of all jobs that have not ended, as they are now."""
         return [run.record for run in self._by_id.values()]
 
+    def places(self) -> Mapping[str, Place]:
+        """job_id -> where that job stands in the queue, and why it waits; of all jobs that wait."""
+        return self._admission.places()
+
     async def start(
         self,
         request: FrameworkRequest,
@@ -84,24 +103,20 @@ class JobManager:
     ) -> bytes:
         """Takes a new job; the answer is its status event. Raises Refusal or StoreError: then nothing has changed.
 
-        With the `idempotency_key` of an earlier start of the same user, answers with that job's status instead.
+        With the `idempotency_key` of an earlier start of the same user, answers with that job's last status instead.
         """
         if idempotency_key is None:
             return await self._start(request, language, None, None)
-        key = (request.user, idempotency_key)
-        lock = self._key_locks.setdefault(key, asyncio.Lock())
-        async with lock:
-            made = await self._store.job_by_idempotency_key(*key)
+        async with self._repeats.lock(request.user, idempotency_key):
+            made = await self._repeats.job(request.user, idempotency_key, digest)
             if made is None:
                 return await self._start(request, language, idempotency_key, digest)
-            if made.request_digest != digest:
-                raise refuse(
-                    Code.VALUE_INVALID,
-                    f"Idempotency-Key {idempotency_key!r} was used for another request (job {made.job_id}): "
-                    "take a new key for a new request",
-                )
             live = self._by_id.get(made.job_id)
-            return self._status_now(live.record if live else made)
+            last = (live and live.last_status) or await self._repeats.last_status(made.job_id)
+            if last is not None:
+                return last.payload
+            made = live.record if live else made
+            return self._encoded(made, status_of(made))
 
     async def _start(
         self, request: FrameworkRequest, language: Language, idempotency_key: str | None, digest: str | None
@@ -123,58 +138,72 @@ class JobManager:
         if host is None:
             raise self._hosts.no_such_task(request)
         self._check_free(request)
-        self._active[record.key] = None
+        starting = self._active[record.key] = Starting(record)
         try:
-            params = await host.check()
-            record = JobRecord.from_json({**record.to_json(), "params": params})
-            try:
-                self._queue.reserve(record.job_id, record.user)
-            except QueueFull as e:
-                raise refuse(Code.QUEUE_FULL, str(e)) from None
+            record = await starting.check(self._examine(host, record))
+            record = replace(record, message=self._admission.reserve(record))
             run = Run(record, self._store, self._clock_ms)
             stored = await run.create()
+            self._active[record.key] = self._by_id[record.job_id] = run
+            self._admission.add(record)
         except BaseException:
-            self._queue.remove(record.job_id)
+            self._admission.remove(record.job_id)
             del self._active[record.key]
             raise
-        self._active[record.key] = run
-        self._by_id[record.job_id] = run
-        self._queue.add(record.job_id, record.user)
+        finally:
+            starting.over.set()
         return (await self._admit(run) or stored)[-1].payload
+
+    async def _examine(self, host: DriverHost, record: JobRecord) -> JobRecord:
+        """The record with the params and the resources that the job would have. Raises Refusal."""
+        params = await host.check()
+        try:
+            spec = await host.plan(self._default_time_limit_s)
+            resources = await self._runner.launcher.check(spec)
+        except LaunchError as e:
+            raise Refusal(Fault(e.code, e.message)) from e
+        asked = resources.model_dump(mode="json", exclude_none=True)
+        await self._admission.require_possible(Need.of(asked))
+        return replace(record, params=params, resources=asked)
 
     async def _admit(self, run: Run | None = None) -> Sequence[StoredEvent]:
         """Lets waiting jobs go; where `run` is among them, returns the events of its going."""
+        await self._admission.refresh()
+        started = self._admission.admit()
+        for job_id, gpus in started.items():
+            if run is None or job_id != run.record.job_id:
+                self._carry(self._by_id[job_id], gpus)
+        if not self._closing:
+            self._lookout.begin()
+        if run is None or run.record.job_id not in started:
+            return ()
         events: Sequence[StoredEvent] = ()
-        mine = False
-        for job_id in self._queue.admit():
-            admitted = self._by_id[job_id]
-            if admitted is run:
-                mine = True
-            else:
-                self._carry(admitted)
-        if run is not None and mine:  # last: the others do not wait for it
-            try:
-                events, _ = await run.apply(Admitted())
-            except StoreError as e:
-                log.error("job %s: %s", run.record.job_id, e)  # its task tries again
-            self._carry(run)
+        try:
+            events, _ = await run.apply(Admitted(started[run.record.job_id]))  # last: the others do not wait for it
+        except StoreError as e:
+            log.error("job %s: %s", run.record.job_id, e)  # its task tries again
+        self._carry(run, started[run.record.job_id])
         return events
 
     async def stop(self, request: FrameworkRequest) -> bytes:
-        """Asks the active job of (user, service_uuid) to end; the answer is its status. Raises Refusal, StoreError."""
-        run = self._active.get((request.user, request.service_uuid))
-        if run is None:
+        """Asks the active job of (user, service_uuid) to end; the answer is its status. Raises Refusal, StoreError.
+
+        A job that is still being checked is never taken: its start is refused, and the answer's status is `stopped`.
+        """
+        key = (request.user, request.service_uuid)
+        while isinstance(active := self._active.get(key), Starting):
+            require_same(active.record, request)
+            status = active.stop(request.user)
+            if status is not None:
+                return self._encoded(active.record, status)
+            await active.over.wait()  # it is being stored, which is not undone half way
+        if active is None:
             raise refuse(
                 Code.NOT_FOUND,
                 f"user {request.user!r} has no active job with service_uuid {request.service_uuid!r}",
             )
-        record = run.record
-        if (record.service_name, record.task) != (request.service_name, request.task):
-            raise refuse(
-                Code.NOT_FOUND,
-                f"the active job {record.job_id} is {record.service_name} {record.task}, "
-                f"not {request.service_name} {request.task}",
-            )
+        run, record = active, active.record
+        require_same(record, request)
         events, actions = await run.apply(StopRequested(request.user, self._clock_ms()))
         if Action.STOP in actions and run.record.handle is not None:
             try:
@@ -184,94 +213,65 @@ class JobManager:
                 raise refuse(Code(e.code) if e.code in set(Code) else Code.ENGINE_FAILED, message) from e
         if run.record.status.terminal and record.job_id not in self._tasks:
             await self._retire(run)
-        return events[0].payload if events else self._status_now(run.record)
+        return events[0].payload if events else self._encoded(run.record, status_of(run.record))
 
     async def recover(self) -> None:
         """Takes up every job that an earlier server left: queued ones in their order, running ones from where their
         logs were stored. Called once, before any request.
         """
-        adopted = await self._runner.launcher.adopt()  # before any launch: it clears half-made runs away
+        launcher = self._runner.launcher
+        adopted = await launcher.adopt()  # before any launch: it clears half-made runs away
         for record in await self._store.active_jobs():
             run = Run(record, self._store, self._clock_ms)
-            self._active[record.key] = run
-            self._by_id[record.job_id] = run
+            self._active[record.key] = self._by_id[record.job_id] = run
             if record.status is JobStatus.QUEUED:
-                self._queue.add(record.job_id, record.user)
+                self._admission.add(record)
             else:
-                self._queue.resume(record.job_id, record.user)
-                self._carry(run)
+                self._admission.resume(record)
+                self._carry(run, found=adopted.get(record.job_id))
         for job_id, handle in adopted.items():
             if job_id in self._by_id:
                 continue
-            known = await self._store.job(job_id)
-            if known is None:
-                log.warning("a run of an unknown job %s is left alone", job_id)
-            else:  # its end was stored, but the server died before it could say so to the launcher
-                await self._runner.launcher.release(handle)
+            if await self._store.job(job_id) is None:
+                log.warning("the run of job %s, which this server's store does not know, is ended", job_id)
+                self._keep(job_id, self._carrier.bury(handle))
+                continue
+            try:  # its end was stored, but the server died before it could say so to the launcher
+                await launcher.release(handle)
+            except (LaunchError, OSError) as e:
+                log.error("job %s: it has ended, and what its run holds cannot be freed now: %s", job_id, e)
         await self._admit()
 
     async def close(self) -> None:
         """Stops following; the jobs go on, and the next server finds them."""
         self._closing = True
+        await self._lookout.close()
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    # ---- one job's task
+    # ---- the tasks
 
-    def _carry(self, run: Run) -> None:
-        job_id = run.record.job_id
-        task = asyncio.get_running_loop().create_task(self._to_its_end(run), name=f"job {job_id}")
-        self._tasks[job_id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(job_id, None))
+    def _carry(self, run: Run, gpus: Sequence[str] = (), found: Handle | None = None) -> None:
+        async def carry() -> None:
+            await self._carrier.carry(run, gpus, found)
+            await self._retire(run)
 
-    async def _to_its_end(self, run: Run) -> None:
-        job_id = run.record.job_id
-        host = self._hosts.of(run.record)
-        await run.apply_surely(Admitted())
-        failed_at, attempts = -1, 0
-        while not run.record.status.terminal:
-            start: LogPosition | None = None
-            try:
-                await self._take_up(run, host)
-                handle = run.record.handle
-                if handle is None:
-                    break
-                start = await self._store.position(job_id)
-                await self._runner.follow(run, handle, lambda at: self._hosts.reader(run.record, host, at), start)
-            except StoreError as e:  # no fault of the job's: it waits for as long as the store needs
-                log.error("job %s: %s; trying again in %g s", job_id, e, RETRY_S)
-                await asyncio.sleep(RETRY_S)
-            except Exception as e:
-                log.exception("job %s: following it failed", job_id)
-                offset = start.offset if start else 0
-                attempts = attempts + 1 if offset == failed_at else 1
-                failed_at = offset
-                if attempts >= ATTEMPTS:
-                    await self._runner.give_up(run, f"the server could not follow the job: {type(e).__name__}: {e}")
-                    break
-                await asyncio.sleep(RETRY_S)
-        await self._retire(run)
+        self._keep(run.record.job_id, carry())
 
-    async def _take_up(self, run: Run, host: DriverHost | None) -> None:
-        """Launches what is not launched yet; repeats a stop that an earlier server may not have delivered."""
-        if run.record.handle is None:
+    def _keep(self, job_id: str, work: Coroutine[Any, Any, None]) -> None:
+        task = self._tasks[job_id] = asyncio.get_running_loop().create_task(work, name=f"job {job_id}")
 
-            async def prepare() -> LaunchRequest:
-                if host is None:
-                    name = run.record.service_name
-                    raise LaunchError(
-                        Code.SERVICE_NOT_FOUND, Reason.LAUNCH_FAILED, f"the driver of service {name!r} is gone"
-                    )
-                return await host.request(self._default_time_limit_s)
+        def over(_: asyncio.Task[None]) -> None:
+            self._tasks.pop(job_id, None)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("job %s: its task failed", job_id, exc_info=error)
 
-            await self._runner.launch(run, prepare)
-        elif run.record.status is JobStatus.STOPPING:
-            await self._runner.stop(run.record.handle)
+        task.add_done_callback(over)
 
     async def _retire(self, run: Run) -> None:
-        self._queue.remove(run.record.job_id)
+        self._admission.remove(run.record.job_id)
         self._by_id.pop(run.record.job_id, None)
         if self._active.get(run.record.key) is run:
             del self._active[run.record.key]
@@ -284,17 +284,8 @@ class JobManager:
         key = (request.user, request.service_uuid)
         if key not in self._active:
             return
-        run = self._active[key]
-        which = f"job {run.record.job_id} ({run.record.status.value})" if run else "a job that is being checked"
-        detail: Mapping[str, str] = {"job_id": run.record.job_id} if run else {}
-        raise Refusal(
-            Fault(
-                Code.ALREADY_RUNNING,
-                f"{which} of user {request.user!r} and service_uuid {request.service_uuid!r} is active: "
-                "stop it or wait for its end",
-                detail=detail,
-            )
-        )
+        active = self._active[key]
+        raise occupied(request, active.record if isinstance(active, Run) else None)
 
-    def _status_now(self, record: JobRecord) -> bytes:
-        return encode_event(record, status_of(record), self._clock_ms()).encoded
+    def _encoded(self, record: JobRecord, status: Status) -> bytes:
+        return encode_event(record, status, self._clock_ms()).encoded

@@ -46,10 +46,34 @@ class Reading:
     last_error: Json = None
 
 
+NOTICE = "notice"
+"""The kind of the warning that a reader begins with."""
+
+
+def auto_reader(record: JobRecord, start: LogPosition | None, *, notice: Fault | None = None) -> "LogReader":
+    """Reads with the preset `auto` from `start` on, whoever read before, and after a restart too."""
+    return LogReader(record, lambda: Pipeline(["auto"], language=record.language), start, notice=notice, auto=True)
+
+
+def reads_auto(start: LogPosition | None) -> bool:
+    """Whether an `auto_reader` has come to this position."""
+    return start is not None and isinstance(start.state, dict) and bool(start.state.get("auto"))
+
+
+def forgetting(start: LogPosition, why: str) -> LogPosition:
+    """The position without what the parsers had stored there, and why that is lost."""
+    state = start.state if isinstance(start.state, dict) else {}
+    return LogPosition(start.offset, {k: v for k, v in state.items() if k != "pipeline"} | {"lost": why})
+
+
 class LogReader:
     """Wraps the pure pipeline: keeps the offset and the tail, encodes events with the time their bytes were printed.
 
-    `notice` is a warning to put before the job's first event.
+    `notice` is a warning to put before the next event, unless an earlier server has said one. `auto` says that the
+    pipeline reads with the preset `auto`, whatever the job's driver chose, and that a restart shall go on so.
+
+    `stale` says why the parsers could not go on from `start`, None where they do: they may be half loaded, so make
+    another reader, with new ones, from `forgetting(start, stale)`.
     """
 
     def __init__(
@@ -59,23 +83,43 @@ class LogReader:
         start: LogPosition | None,
         *,
         notice: Fault | None = None,
+        auto: bool = False,
     ) -> None:
         self._record = record
         self._pipeline = pipeline()
-        self._notice = notice if start is None else None
+        self.auto = auto
+        self._notices: list[Fault] = []
         self._tail: list[str] = []
         self._warned: set[str] = set()
         self._suspect: Json = None  # the last exception that looked handled, and the lines printed since
+        self.stale: str | None = None
         self.offset = start.offset if start else 0
         if start is not None:
-            try:
-                self._pipeline.load(start.state["pipeline"])
-            except (ValueError, LookupError, TypeError, AttributeError):
-                # The state is another version's: what was half read at the restart is lost, the rest goes on.
-                self._pipeline = pipeline()
-            if isinstance(start.state, dict):
-                self._tail = list(start.state.get("tail", ()))
-                self._suspect = start.state.get("suspect")
+            state = start.state if isinstance(start.state, dict) else {}
+            self._tail = list(state.get("tail", ()))
+            self._suspect = state.get("suspect")
+            self._warned = set(state.get("warned", (NOTICE,)))  # a state of before `warned`: its notice was said
+            self._load(state, pipeline)
+        if notice is not None and (NOTICE not in self._warned or (auto and not reads_auto(start))):
+            self._warned.add(NOTICE)
+            self._notices.append(notice)
+
+    def _load(self, state: dict[str, Json], pipeline: Callable[[], Pipeline]) -> None:
+        try:
+            stored = state["pipeline"]
+            if self.auto and not state.get("auto"):  # others read before: what is theirs alone stays behind
+                stored = {**stored, "parsers": self._pipeline.dump()["parsers"], "off": []}
+            self._pipeline.load(stored)
+        except Exception as e:  # noqa: BLE001 - another version's state, or a driver's parser, which may raise anything
+            self._pipeline = pipeline()
+            self.stale = f"{type(e).__name__}: {e}"
+            if "pipeline" not in state:
+                self.stale = None
+                why = state.get("lost", "a parser kept what cannot be stored")
+                text = (
+                    f"what the log parsers had in hand at the restart is lost, and the log is read on without it: {why}"
+                )
+                self._notices.append(Fault(Code.WARNING, text, severity="warning"))
 
     @property
     def tail(self) -> Sequence[str]:
@@ -107,16 +151,15 @@ class LogReader:
     def close(self, at_ms: int) -> Reading:
         """The rest, at the end of the log."""
         found: list[tuple[int, LogEvent]] = [(at_ms, e) for e in self._pipeline.close(at_ms=at_ms)]
-        if self._notice is not None and not found:  # the job printed nothing
-            found, self._notice = [(at_ms, self._notice)], None
+        if not found:  # the job printed nothing
+            found, self._notices = [(at_ms, notice) for notice in self._notices], []
         return self._reading(found)
 
     def _reading(self, found: Sequence[tuple[int, LogEvent]]) -> Reading:
-        if self._notice is not None and found:
-            found = [(found[0][0], self._notice), *found]
-            self._notice = None
         if not found:
             return Reading()
+        if self._notices:
+            found, self._notices = [*((found[0][0], notice) for notice in self._notices), *found], []
         last: dict[str, Json] = {}
         events: list[NewEvent] = []
         for at_ms, event in found:
@@ -142,13 +185,16 @@ class LogReader:
                     self._tail = (self._tail + kept)[-TAIL_LINES:]
         if self._suspect is not None and self._suspect["since"] > SUSPECT_LINES:
             self._suspect = None
-        state = {"pipeline": self._pipeline.dump(), "tail": self._tail, "suspect": self._suspect}
+        remembered: Json = self._pipeline.dump()
         try:
-            encode(state)
+            encode(remembered)
         except TypeError as e:  # a parser of the driver keeps something in `state` that is no JSON value
-            state = {"tail": self._tail}
-            at_ms = found[-1][0]
-            events += self._warn("state", f"the state of a log parser cannot be stored: {e}; a restart loses it", at_ms)
+            remembered = None
+            text = f"the state of a log parser cannot be stored: {e}; a restart loses it"
+            events += self._warn("state", text, found[-1][0])
+        state = {"tail": self._tail, "suspect": self._suspect, "warned": sorted(self._warned), "auto": self.auto}
+        if remembered is not None:
+            state["pipeline"] = remembered
         return Reading(events, LogPosition(self.offset, state), **last)
 
     def _unusable(self, event: object, error: Exception, at_ms: int) -> Sequence[NewEvent]:

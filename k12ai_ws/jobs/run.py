@@ -21,11 +21,14 @@ log = logging.getLogger(__name__)
 
 
 class Run:
-    """One active job. `ended` is set once its terminal status is stored."""
+    """One active job. `ended` is set once its terminal status is stored; `last_status` is the last status event that
+    this server stored of it.
+    """
 
     def __init__(self, record: JobRecord, store: Store, clock_ms: Callable[[], int]) -> None:
         self.record = record
         self.ended = asyncio.Event()
+        self.last_status: StoredEvent | None = None
         self._store = store
         self._clock_ms = clock_ms
         self._lock = asyncio.Lock()
@@ -79,6 +82,7 @@ class Run:
         events = [*(last.events if last else ()), *(encode_event(done.record, body, now) for body in done.events)]
         stored = await self._store.append(Change(done.record, events, last.position if last else None))
         self.record = done.record
+        self.last_status = next((event for event in reversed(stored) if event.key.type == "status"), self.last_status)
         if done.record.status.terminal:
             self.ended.set()
         return stored

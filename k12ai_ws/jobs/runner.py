@@ -1,34 +1,55 @@
 """Carries one job from its launch to its end: performs the actions, follows the log, finds out how it ended."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
 from typing import TypeVar
 
 from k12ai_ws.launchers.launcher import Handle, Launcher, LaunchError, LaunchRequest
 from k12ai_ws.store.store import LogPosition
 from k12ai_ws.wire.bodies import Fault
+from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import Exit
 
 from .life import Ended, Launched, LaunchFailed
-from .reading import LogReader
+from .reading import LogReader, auto_reader, forgetting, reads_auto
 from .run import Run
-from .threads import contained
+from .threads import DaemonThreads, Hung, Turns
 
 A = TypeVar("A")
 T = TypeVar("T")
+
+PARSING_AT_ONCE = 2
+"""Pieces of log parsed at one time: more only fight for the interpreter."""
+PARSING_TIMEOUT_S = 30.0
+"""A piece of log must be parsed within so many seconds: ours take milliseconds, a driver's parser may take for ever."""
+HUNG_LIMIT = 4
+"""Threads that may hang in one service's parsers; while they do, the logs of its next jobs are read with `auto`."""
+
 log = logging.getLogger(__name__)
 
 
 class Runner:
-    """Runs jobs on one launcher. `parsing` is the pool of threads that log reading happens in."""
+    """Runs jobs on one launcher.
 
-    def __init__(self, launcher: Launcher, *, grace_s: float, parsing: Executor, clock_ms: Callable[[], int]) -> None:
+    Log reading happens in `parsing`, threads of its own, `PARSING_AT_ONCE` pieces at one time, each for
+    `parsing_timeout_s` seconds at most.
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        *,
+        grace_s: float,
+        clock_ms: Callable[[], int],
+        parsing: DaemonThreads | None = None,
+        parsing_timeout_s: float = PARSING_TIMEOUT_S,
+    ) -> None:
         self.launcher = launcher
         self._grace_s = grace_s
-        self._parsing = parsing
         self._clock_ms = clock_ms
+        self._parsing = Turns(
+            parsing or DaemonThreads("k12ai-parse"), at_once=PARSING_AT_ONCE, timeout_s=parsing_timeout_s
+        )
 
     async def launch(self, run: Run, prepare: Callable[[], Awaitable[LaunchRequest]]) -> bool:
         """Starts the run (or finds the one that an earlier server started) and stores that; False where it failed."""
@@ -53,21 +74,55 @@ class Runner:
         new_reader: Callable[[LogPosition | None], Awaitable[LogReader]],
         start: LogPosition | None,
     ) -> None:
-        """Reads the log from `start` to its end, then stores how the job ended. Cancelling leaves the job running."""
-        reader = await new_reader(start)
-        async for chunks in self.launcher.logs(handle, reader.offset):
-            if chunks:
-                await run.ingest(await self._parse(reader.read, chunks))
-            else:
-                await run.ingest(await self._parse(reader.idle, self._clock_ms()))
-        end = await self.launcher.wait(handle)
-        now = end.ended_ms or self._clock_ms()
-        rest = await self._parse(reader.close, now)
+        """Reads the log from `start` to its end, then stores how the job ended. Cancelling leaves the job running.
+
+        Where the driver's parsers hang, what is not stored yet is read again with the preset `auto`.
+        """
+        reader, stored = await self._reader(run, new_reader, start), start
+        while True:
+            try:
+                async for chunks in self.launcher.logs(handle, reader.offset):
+                    if chunks:
+                        reading = await self._parse(run, reader.read, chunks)
+                    else:
+                        reading = await self._parse(run, reader.idle, self._clock_ms())
+                    await run.ingest(reading)
+                    stored = reading.position or stored
+                end = await self.launcher.wait(handle)
+                now = end.ended_ms or self._clock_ms()
+                rest = await self._parse(run, reader.close, now)
+                break
+            except Hung as e:
+                if reader.auto:  # no driver's fault: the manager tries again
+                    raise
+                service = run.record.service_name
+                hung = self._parsing.hung(service)
+                log.error("job %s: a log parser of %s hangs (%s); %d do now", run.record.job_id, service, e, hung)
+                text = f"a log parser of {service!r} hangs: {e}; from here on the log is read with the preset auto"
+                reader = auto_reader(run.record, stored, notice=Fault(Code.WARNING, text, severity="warning"))
         await run.apply_surely(Ended(end, now, reader.tail, reader.suspect), last=rest)
         await self.launcher.release(handle)
 
-    async def _parse(self, work: Callable[[A], T], argument: A) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._parsing, contained(work), argument)
+    async def _reader(
+        self,
+        run: Run,
+        new_reader: Callable[[LogPosition | None], Awaitable[LogReader]],
+        start: LogPosition | None,
+    ) -> LogReader:
+        if reads_auto(start):
+            return auto_reader(run.record, start)
+        service = run.record.service_name
+        if (hung := self._parsing.hung(service)) >= HUNG_LIMIT:
+            text = f"{hung} log parsers of {service!r} hang in other jobs; this log is read with the preset auto"
+            return auto_reader(run.record, start, notice=Fault(Code.WARNING, text, severity="warning"))
+        reader = await new_reader(start)
+        if start is not None and reader.stale is not None:
+            log.warning("job %s: the log parsers cannot go on: %s", run.record.job_id, reader.stale)
+            reader = await new_reader(forgetting(start, reader.stale))
+        return reader
+
+    async def _parse(self, run: Run, work: Callable[[A], T], argument: A) -> T:
+        return await self._parsing.call(run.record.service_name, work, argument)
 
     async def give_up(self, run: Run, message: str) -> None:
         """The run cannot be followed by this server: its end is unknown. It is told to stop, as far as that goes: the

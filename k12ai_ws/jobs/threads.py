@@ -1,12 +1,19 @@
 """Threads for code that is not ours: a driver that hangs, exits or raises oddly must harm its own jobs alone."""
 
+import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
+A = TypeVar("A")
 T = TypeVar("T")
+
+
+class Hung(Exception):
+    """A call did not come back in time; its thread goes on, and nobody waits for it any more."""
 
 
 class DaemonThreads(Executor):
@@ -33,6 +40,47 @@ class DaemonThreads(Executor):
 
         threading.Thread(target=run, name=self._name, daemon=True).start()
         return future
+
+
+class Turns:
+    """Calls in threads: `at_once` of them at one time, each for `timeout_s` seconds at most.
+
+    A call that hangs cannot be ended, only left: its turn goes to the next one, so that hung calls hold up nobody, and
+    its thread is counted under its owner until it comes back after all. Whoever calls bounds that number.
+    """
+
+    def __init__(self, threads: DaemonThreads, *, at_once: int, timeout_s: float) -> None:
+        self._threads = threads
+        self._turns = asyncio.Semaphore(at_once)
+        self._timeout_s = timeout_s
+        self._hung: Counter[str] = Counter()
+
+    def hung(self, owner: str) -> int:
+        """How many threads hang in calls of `owner` now."""
+        return self._hung[owner]
+
+    async def call(self, owner: str, work: Callable[[A], T], argument: A) -> T:
+        """`work(argument)`. Raises what it raises, or Hung. The time spent waiting for a turn does not count."""
+        await self._turns.acquire()
+        left = False
+
+        def back(_: object) -> None:  # not when we stop waiting, but when the thread comes back
+            if left:
+                self._hung[owner] -= 1
+            else:
+                self._turns.release()
+            if not call.cancelled():
+                call.exception()  # seen: where nobody waits any longer, it has nobody else to go to
+
+        call = asyncio.get_running_loop().run_in_executor(self._threads, contained(work), argument)
+        call.add_done_callback(back)
+        await asyncio.wait({call}, timeout=self._timeout_s)
+        if call.done():
+            return call.result()
+        left = True
+        self._hung[owner] += 1
+        self._turns.release()
+        raise Hung(f"it did not come back within {self._timeout_s:g} s")
 
 
 def contained(work: Callable[..., T]) -> Callable[..., T]:

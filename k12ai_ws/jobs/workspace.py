@@ -13,7 +13,7 @@ import orjson
 from pydantic import ValidationError
 
 from k12ai_ws.drivers.driver import Driver, Job, Refused
-from k12ai_ws.drivers.spec import LaunchSpec, Role
+from k12ai_ws.drivers.spec import LaunchSpec, Resources, Role
 from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
 from k12ai_ws.logs.parser import LogParser
 from k12ai_ws.wire.bodies import Fault
@@ -107,11 +107,18 @@ class DriverHost:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._turns.acquire()
-                call = loop.run_in_executor(self._executor, contained(method))
+                try:
+                    call = loop.run_in_executor(self._executor, contained(method))
+                except BaseException:  # no call, so nothing that would give the turn back
+                    self._turns.release()
+                    raise
                 call.add_done_callback(self._over)  # not when we stop waiting, but when the thread comes back
-                return await asyncio.shield(call)
+                await asyncio.wait({call})  # raises nothing of the method's: a TimeoutError here is ours
         except TimeoutError as e:
             raise Unanswered(f"it did not answer within {self._timeout_s:g} s") from e
+        except RuntimeError as e:
+            raise Unanswered(f"no thread could be started for it: {e}") from e
+        return call.result()
 
     def _over(self, call: "asyncio.Future[T]") -> None:
         self._turns.release()
@@ -156,31 +163,63 @@ class DriverHost:
         except Exception as e:
             raise Refusal(Fault(Code.START_FAILED, self.blame("check", e))) from e
 
-    async def request(self, default_time_limit_s: float | None) -> LaunchRequest:
-        """What to launch. Raises LaunchError (100202) where the driver, or the making of the folders, fails."""
-        record = self._record
+    def _spec(self, default_time_limit_s: float | None) -> LaunchSpec:
+        """What the driver wants to run; blocking. Raises what the driver raises, TypeError for rubbish."""
+        spec = self._driver.launch(self._describe())
+        if not isinstance(spec, LaunchSpec):
+            raise TypeError(f"launch() must return a LaunchSpec, not {type(spec).__name__}")
+        if spec.resources.time_limit_s is None and default_time_limit_s is not None:
+            limited = spec.resources.model_copy(update={"time_limit_s": default_time_limit_s})
+            spec = spec.model_copy(update={"resources": limited})
+        return spec
 
-        def build() -> LaunchRequest:
-            spec = self._driver.launch(self._describe())
-            if not isinstance(spec, LaunchSpec):
-                raise TypeError(f"launch() must return a LaunchSpec, not {type(spec).__name__}")
-            if spec.resources.time_limit_s is None and default_time_limit_s is not None:
-                limited = spec.resources.model_copy(update={"time_limit_s": default_time_limit_s})
-                spec = spec.model_copy(update={"resources": limited})
-            return LaunchRequest(
-                job_id=record.job_id,
-                user=record.user,
-                service_uuid=record.service_uuid,
-                service_name=record.service_name,
-                op=record.op,
-                spec=spec,
-                folders=self._folders.roles(record),
-            )
-
+    async def plan(self, default_time_limit_s: float | None) -> LaunchSpec:
+        """What the job would run, before it is taken: no folders are made. Raises LaunchError (100202)."""
         try:
-            return await self._call(build)
+            return await self._call(lambda: self._spec(default_time_limit_s))
         except Exception as e:
             raise LaunchError(Code.START_FAILED, Reason.LAUNCH_FAILED, self.blame("launch", e)) from e
+
+    async def request(self, default_time_limit_s: float | None) -> LaunchRequest:
+        """What to launch, with the resources that were admitted. Raises LaunchError (100202) where the driver or the
+        making of the folders fails, or where the driver asks for more than was admitted.
+        """
+        record = self._record
+
+        def build() -> tuple[LaunchSpec, Mapping[Role, Path]]:
+            return self._spec(default_time_limit_s), self._folders.roles(record)
+
+        try:
+            spec, folders = await self._call(build)
+        except Exception as e:
+            raise LaunchError(Code.START_FAILED, Reason.LAUNCH_FAILED, self.blame("launch", e)) from e
+        return LaunchRequest(
+            job_id=record.job_id,
+            user=record.user,
+            service_uuid=record.service_uuid,
+            service_name=record.service_name,
+            op=record.op,
+            spec=spec.model_copy(update={"resources": self._admitted(spec.resources)}),
+            folders=folders,
+            gpus=tuple(str(gpu) for gpu in record.resources.get("gpu_ids") or ()),
+        )
+
+    def _admitted(self, asked: Resources) -> Resources:
+        """The resources that the job was admitted with. Raises LaunchError where more is asked for now."""
+        admitted = self._record.resources
+        if not admitted:  # taken by a server that did not store them
+            return asked
+        for name in ("cpus", "memory", "gpus"):
+            now, then = getattr(asked, name) or 0, admitted.get(name) or 0
+            if now > then:
+                raise LaunchError(
+                    Code.START_FAILED,
+                    Reason.LAUNCH_FAILED,
+                    f"the driver of {self._record.service_name!r} asks for {name} = {now} at the launch, and the job "
+                    f"was admitted with {then}: launch() must not ask for more than it did when the job was started",
+                )
+        kept = {name: admitted[name] for name in ("cpus", "memory", "gpus", "shm") if name in admitted}
+        return asked.model_copy(update=kept)
 
     async def parsers(self) -> Sequence[LogParser | str]:
         """The log parsers that the driver chose. Raises whatever the driver raises, TypeError for rubbish."""

@@ -1,16 +1,17 @@
 """The launcher's contract: who calls what, and when.
 
-The jobs stage calls `launch` once for a job that was admitted, `logs` once from the stored position (and again after
-a restart), `wait` after the log's end, `stop` any number of times, `release` once the job's terminal status is
-stored, and `adopt` once at the server's start, before anything else.
+The jobs stage calls `check` before it takes a job, `launch` once for a job that was admitted, `logs` once from the
+stored position (and again after a restart), `wait` after the log's end, `stop` any number of times, `release` once
+the job's terminal status is stored, and `adopt` once at the server's start, before anything else.
 """
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from k12ai_ws.drivers.spec import LaunchSpec, Role
+from k12ai_ws.drivers.spec import LaunchSpec, Resources, Role
 from k12ai_ws.wire.bodies import Json, Stream
 from k12ai_ws.wire.job import Exit
 from k12ai_ws.wire.status import Reason
@@ -36,7 +37,9 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class LaunchRequest:
-    """One job to run: whose it is (for labels and paths), what to run, and the folders behind the roles."""
+    """One job to run: whose it is (for labels and paths), what to run, the folders behind the roles, and the GPUs
+    (by UUID) that are its own while it runs.
+    """
 
     job_id: str
     user: str
@@ -45,6 +48,7 @@ class LaunchRequest:
     op: str
     spec: LaunchSpec
     folders: Mapping[Role, Path]
+    gpus: Sequence[str] = ()
 
 
 class LaunchError(Exception):
@@ -59,13 +63,16 @@ class LaunchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunStats:
-    """What a run uses now. `cpu_percent` is of one core, as `docker stats` prints it; memory in bytes."""
+    """What a run uses now. `cpu_percent` is of one core, as `docker stats` prints it; memory in bytes. `pids` are its
+    processes as the host numbers them.
+    """
 
     id: str
     cpu_percent: float
     memory_total: int
     memory_usage: int
     pids: tuple[int, ...] = ()
+    name: str | None = None
 
     @property
     def memory_percent(self) -> float:
@@ -73,10 +80,29 @@ class RunStats:
         return 100.0 * self.memory_usage / self.memory_total if self.memory_total else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What the place where jobs run has in all: cores, and bytes of memory."""
+
+    cpus: float
+    memory: int
+
+
 class Launcher(ABC):
     """Runs jobs somewhere. Its coroutines never block the event loop; a lost connection is not the end of a log."""
 
     name: str
+
+    async def check(self, spec: LaunchSpec) -> Resources:
+        """What a run of `spec` would be given: its resources, with this launcher's defaults for what it leaves open.
+
+        Called before a job is taken. Raises LaunchError where the operator's policy does not allow the spec.
+        """
+        return spec.resources
+
+    async def capacity(self) -> Capacity:
+        """What all runs together can be given. Raises LaunchError where the place where they run does not answer."""
+        return Capacity(float(os.cpu_count() or 1), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
     @abstractmethod
     async def launch(self, request: LaunchRequest) -> Handle:

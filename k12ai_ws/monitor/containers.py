@@ -13,23 +13,19 @@ def container_entries(
     runs: Mapping[str, RunStats],
     jobs: Mapping[str, JobRecord],
     gpus: GpuReading | None = None,
-    names: Mapping[str, str] | None = None,
 ) -> list[dict[str, Json]]:
-    """One entry per run, in the order of the job ids; all three mappings are by job id.
+    """One entry per run, in the order of the job ids; both mappings are by job id.
 
     Memory in bytes. `cpu_percent` is of one core, as `docker stats` prints it; the other percentages are 0..100.
     `name`, the job's facts and the GPU fields are there where they are known.
     """
-    return [
-        _entry(job_id, run, jobs.get(job_id), gpus or GpuReading(), (names or {}).get(job_id))
-        for job_id, run in sorted(runs.items())
-    ]
+    return [_entry(job_id, run, jobs.get(job_id), gpus or GpuReading()) for job_id, run in sorted(runs.items())]
 
 
-def _entry(job_id: str, run: RunStats, job: JobRecord | None, gpus: GpuReading, name: str | None) -> dict[str, Json]:
+def _entry(job_id: str, run: RunStats, job: JobRecord | None, gpus: GpuReading) -> dict[str, Json]:
     out: dict[str, Json] = {"id": run.id}
-    if name is not None:
-        out["name"] = name
+    if run.name is not None:
+        out["name"] = run.name
     out |= {
         "cpu_percent": round(run.cpu_percent, 2),
         "cpu_memory_total": run.memory_total,

@@ -9,15 +9,22 @@ from k12ai_ws.wire.bodies import Json
 
 @dataclass(frozen=True, slots=True)
 class GpuStats:
-    """One GPU: percent 0..100, memory in bytes. What its driver does not tell is None, and left out of the answer."""
+    """One GPU: percent 0..100, memory in bytes. What its driver does not tell is None, and left out of the answer.
+
+    `uuid` is the driver's own name for the device, the same after a restart; `index` is its number among those that
+    the driver sees now, as nvidia-smi counts. `problem` is what went wrong while it was read: it may be failing.
+    """
 
     name: str | None = None
     percent: float | None = None
     memory_total: int | None = None
     memory_usage: int | None = None
+    uuid: str | None = None
+    index: int = 0
+    problem: str | None = None
 
     def fields(self) -> dict[str, Json]:
-        """One entry of `gpus`, as the contract names it."""
+        """One entry of `gpus`, as the contract names it, and which device it is."""
         share = (
             100.0 * self.memory_usage / self.memory_total
             if self.memory_total and self.memory_usage is not None
@@ -29,6 +36,8 @@ class GpuStats:
             "gpu_memory_total": self.memory_total,
             "gpu_memory_usage": self.memory_usage,
             "gpu_memory_percent": None if share is None else round(share, 1),
+            "uuid": self.uuid,
+            "index": self.index,
         }
         return {key: value for key, value in known.items() if value is not None}
 

@@ -28,9 +28,11 @@ class Nvml(Protocol):
     NVMLError_FunctionNotFound: type[Exception]
     NVMLError_NotFound: type[Exception]
     NVMLError_NoPermission: type[Exception]
+    NVMLError_InsufficientSize: type[Exception]
     NVMLError_ArgumentVersionMismatch: type[Exception]
     NVMLError_LibraryNotFound: type[Exception]
     NVMLError_DriverNotLoaded: type[Exception]
+    NVML_SUCCESS: int
     nvmlMemory_v2: int  # noqa: N815
 
     def nvmlInit(self) -> None: ...  # noqa: N802, D102
@@ -38,9 +40,11 @@ class Nvml(Protocol):
     def nvmlDeviceGetCount(self) -> int: ...  # noqa: N802, D102
     def nvmlDeviceGetHandleByIndex(self, index: int) -> Any: ...  # noqa: N802, D102
     def nvmlDeviceGetName(self, handle: Any) -> str | bytes: ...  # noqa: N802, D102
+    def nvmlDeviceGetUUID(self, handle: Any) -> str | bytes: ...  # noqa: N802, D102
     def nvmlDeviceGetUtilizationRates(self, handle: Any) -> Any: ...  # noqa: N802, D102
     def nvmlDeviceGetMemoryInfo(self, handle: Any, version: int | None = None) -> Any: ...  # noqa: N802, D102
-    def nvmlDeviceGetComputeRunningProcesses(self, handle: Any) -> list[Any]: ...  # noqa: N802, D102
+    def nvmlDeviceGetComputeRunningProcesses_v3(self, handle: Any) -> list[Any]: ...  # noqa: N802, D102
+    def nvmlDeviceGetComputeRunningProcesses_v2(self, handle: Any) -> list[Any]: ...  # noqa: N802, D102
     def nvmlDeviceGetProcessUtilization(self, handle: Any, timeStamp: int) -> list[Any]: ...  # noqa: N802, N803, D102
 
 
@@ -118,10 +122,10 @@ class NvmlReader:
     @staticmethod
     def _devices(nvml: Nvml, count: int) -> GpuReading:
         devices = [_Device(nvml, index) for index in range(count)]
-        stats = [device.stats() for device in devices]
         processes = [process for device in devices for process in device.processes()]
+        stats = [device.stats() for device in devices]  # last: it takes along what went wrong
         return GpuReading(
-            gpus=tuple(each for each in stats if each != GpuStats()),
+            gpus=tuple(each for each in stats if each is not None),
             processes=tuple(processes),
             problems=tuple(device.problem for device in devices if device.problem),
         )
@@ -151,31 +155,43 @@ class _Device:
             nvml.NVMLError_NotFound,
             nvml.NVMLError_NoPermission,
             nvml.NVMLError_ArgumentVersionMismatch,
+            nvml.NVMLError_InsufficientSize,  # the list grew between the question how long it is and its reading
+            UnicodeDecodeError,  # pynvml decodes names itself
         )
         self.problem: str | None = None
         self._handle = self._ask(lambda: nvml.nvmlDeviceGetHandleByIndex(index))
 
-    def stats(self) -> GpuStats:
+    def stats(self) -> GpuStats | None:
+        """The device; None where it does not answer at all."""
         nvml, handle = self._nvml, self._handle
         if handle is None:
-            return GpuStats()
+            return None
         name = self._ask(lambda: nvml.nvmlDeviceGetName(handle))
+        uuid = self._ask(lambda: nvml.nvmlDeviceGetUUID(handle))
         rates = self._ask(lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
         # The second version counts as nvidia-smi does: without what the driver keeps for itself.
         memory = self._ask(lambda: nvml.nvmlDeviceGetMemoryInfo(handle, version=nvml.nvmlMemory_v2))
         memory = memory or self._ask(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
+        if (name or uuid or rates or memory) is None:
+            return None
         return GpuStats(
-            name=name.decode("utf-8", "replace") if isinstance(name, bytes) else name,
+            name=_text(name),
             percent=None if rates is None else float(rates.gpu),
             memory_total=None if memory is None else int(memory.total),
             memory_usage=None if memory is None else int(memory.used),
+            uuid=_text(uuid),
+            index=self._index,
+            problem=self.problem,
         )
 
     def processes(self) -> list[GpuProcess]:
         nvml, handle = self._nvml, self._handle
         if handle is None:
             return []
-        running = self._ask(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle)) or []
+        # By version: where the driver lacks the newest, pynvml's plain name raises what is no NVMLError.
+        running = self._ask(lambda: nvml.nvmlDeviceGetComputeRunningProcesses_v3(handle))
+        if running is None:  # drivers before 510 have the second version alone
+            running = self._ask(lambda: nvml.nvmlDeviceGetComputeRunningProcesses_v2(handle)) or []
         # 0: every sample that the driver still holds, which is a few seconds' worth.
         samples = self._ask(lambda: nvml.nvmlDeviceGetProcessUtilization(handle, 0)) if running else None
         newest: dict[int, Any] = {}
@@ -199,5 +215,11 @@ class _Device:
         except self._untold:
             return None
         except self._nvml.NVMLError as error:
+            if getattr(error, "value", None) == self._nvml.NVML_SUCCESS:
+                return None  # pynvml raises the driver's "Success" where there is not one sample
             self.problem = self.problem or f"GPU {self._index}: {error}"
             return None
+
+
+def _text(told: str | bytes | None) -> str | None:
+    return told.decode("utf-8", "replace") if isinstance(told, bytes) else told

@@ -94,7 +94,11 @@ class Store(ABC):
 
     @abstractmethod
     async def replay(self, wanted: EventFilter, after: int, *, limit: int = 500) -> EventPage:
-        """Stored events that pass `wanted`, strictly after the seq `after`; a page is bounded in number and bytes."""
+        """Stored events that pass `wanted`, strictly after the seq `after`.
+
+        A page is bounded in number and bytes, and in how much of the log it looks at: it may be empty, and still
+        `scanned` be before the head. Whoever wants all goes on from `scanned`.
+        """
 
     @abstractmethod
     async def jobs(

@@ -14,8 +14,9 @@ class Exit:
     """How a job's process ended, as its launcher saw it.
 
     `exit_code` is None where a signal ended it; `signal` is the signal's number. `lost` says that nobody saw the end.
-    `timed_out` and `stop_delivered` say what the launcher itself did before the end. `message` explains a launcher's
-    own failure to run the command (`command_not_found`).
+    `timed_out` and `stop_delivered` say what the launcher itself did before the end. `engine_failed` says that the
+    engine ended the run, by its own end or fault. `message` explains an end that the job did not choose: a command
+    that could not be run (`command_not_found`), memory that ran out, an engine that failed.
     """
 
     exit_code: int | None = None
@@ -25,6 +26,7 @@ class Exit:
     stop_delivered: bool = False
     command_not_found: bool = False
     lost: bool = False
+    engine_failed: bool = False
     started_ms: int | None = None
     ended_ms: int | None = None
     message: str | None = None

@@ -9,14 +9,27 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from .bodies import Fault, Json
 from .codes import Code
 from .status import JobStatus
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+NAME = r"^[a-z][a-z0-9_]{0,63}$"
+OP = r"^[a-z][a-z0-9_]{0,63}\.(start|stop)$"
+CURSOR = r"^[0-9]{1,18}$"
+RULES: Mapping[str, str] = {
+    IDENTIFIER: "1 to 64 letters, digits, '_', '.' or '-', a letter or a digit first",
+    NAME: "1 to 64 small letters, digits or '_', a letter first",
+    OP: "a task's name with .start or .stop, such as train.start",
+    CURSOR: "what the page before gave as `next`",
+}
+"""What a text must be, in words: nobody should have to read a regular expression."""
+
+Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER)]
 """A user or a service_uuid: they become container labels and folder names."""
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 MAX_SEQ = (1 << 63) - 1
@@ -55,7 +68,7 @@ class Header(Request):
 class FrameworkRequest(Request):
     """`POST /k12ai/framework/{task}`: start or stop a job."""
 
-    op: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}\.(start|stop)$")]
+    op: Annotated[str, StringConstraints(pattern=OP)]
     user: Identifier
     service_name: Name
     service_uuid: Identifier
@@ -146,7 +159,7 @@ class JobsQuery(Request):
     service_name: Name | None = None
     status: JobStatus | None = Field(default=None, strict=False)
     limit: Annotated[int, Field(ge=1, le=500, strict=False)] = 50
-    cursor: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")] | None = None
+    cursor: Annotated[str, StringConstraints(pattern=CURSOR)] | None = None
 
 
 class EventsQuery(Request):
@@ -177,15 +190,20 @@ def fields_of(error: ValidationError, root: Sequence[str | int] = ()) -> list[di
 
     The client chose the names of unknown fields and how many there are: both are bounded, and what is cut is said.
     """
-    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    errors = error.errors(include_url=False, include_input=False)
     fields = [
-        {"loc": _cut(".".join(str(p) for p in (*root, *e["loc"])), MAX_LOC), "msg": _cut(e["msg"], MAX_MSG)}
+        {"loc": _cut(".".join(str(p) for p in (*root, *e["loc"])), MAX_LOC), "msg": _cut(_words(e), MAX_MSG)}
         | {"type": e["type"]}
         for e in errors[:MAX_FIELDS]
     ]
     if len(errors) > MAX_FIELDS:
         fields.append({"loc": "", "msg": f"{len(errors) - MAX_FIELDS} more errors are not shown", "type": "truncated"})
     return fields
+
+
+def _words(error: ErrorDetails) -> str:
+    rule = RULES.get(error.get("ctx", {}).get("pattern", "")) if error["type"] == "string_pattern_mismatch" else None
+    return f"must be {rule}" if rule else error["msg"]
 
 
 def _cut(text: str, limit: int) -> str:

@@ -326,7 +326,11 @@ async def end_all_runs(data_dir: Path) -> None:
 
 def quick(settings: dict[str, Any] | None, data_dir: Path) -> dict[str, Any]:
     """Settings for tests: any free port, a short grace, and what the test says."""
-    merged: dict[str, Any] = {"data_dir": str(data_dir), "server": {"port": 0}, "jobs": {"grace_s": 0.5}}
+    merged: dict[str, Any] = {
+        "data_dir": str(data_dir),
+        "server": {"port": 0},
+        "jobs": {"grace_s": 0.5, "launcher": "process"},
+    }
     for section, values in (settings or {}).items():
         merged[section] = merged.get(section, {}) | values if isinstance(values, dict) else values
     return merged

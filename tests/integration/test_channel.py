@@ -1,7 +1,9 @@
 """The WebSocket of a real server: subscriptions, replay, requests, limits and endings."""
 
 import asyncio
+import contextlib
 import json
+import time
 
 import pytest
 
@@ -317,6 +319,40 @@ async def test_a_frame_too_big_closes_1009(serve):
     assert (await client.get("/health")).status == 200
 
 
+async def test_a_text_that_is_no_utf8_closes_1007_and_nothing_comes_after(client):
+    """Neither do events follow the Close frame, nor is a frame looked at that came after the bad one."""
+    channel = await client.channel()
+    await channel.subscribe("s", type=ALL)
+    job_id = await client.start(ticker(50, 0.01))
+    await client.until(job_id, "running")
+    channel.write(1, b"\xff\xfe")
+    channel.send(ORDER | {"id": "late", "service_uuid": "late"})
+    await client.until(job_id)
+    channel.write(8, (1007).to_bytes(2, "big"))
+    frames = []
+    with contextlib.suppress(ConnectionError):
+        while True:
+            frames.append(await channel.frame())
+    opcodes = [opcode for opcode, _ in frames]
+    assert opcodes.index(8) == len(opcodes) - 1
+    assert int.from_bytes(frames[-1][1][:2], "big") == 1007
+    assert [job["service_uuid"] for job in await client.jobs()] == ["p"]
+
+
+async def test_nothing_comes_after_the_answer_to_the_clients_own_close(client):
+    channel = await client.channel()
+    await channel.subscribe("s", type=ALL)
+    job_id = await client.start(ticker(50, 0.01))
+    await client.until(job_id, "running")
+    channel.write(8, (1000).to_bytes(2, "big"))
+    await client.until(job_id)
+    with contextlib.suppress(ConnectionError):
+        last = None
+        while True:
+            last = await channel.frame()
+    assert last == (8, (1000).to_bytes(2, "big"))
+
+
 async def test_a_message_in_fragments_is_one_message(serve):
     client = await serve({"channel": {"max_frame_bytes": 4096}})
     channel = await client.channel()
@@ -369,6 +405,16 @@ async def test_no_pong_closes_4408(serve):
     assert await silent.close_code(10) == 4408
     await client.start()
     assert (await reading)["type"] == "status"
+
+
+async def test_the_time_of_a_slow_driver_is_not_the_clients_silence(serve, toy, monkeypatch):
+    """While a request is handled nothing is read, so a pong that is there cannot be seen."""
+    monkeypatch.setattr(toy.services["toy"].driver, "check", lambda _: time.sleep(3))
+    client = await serve({"channel": {"ping_interval_s": 0.2, "pong_timeout_s": 0.5}}, registry=toy)
+    channel = await client.channel()
+    answer = await channel.ask(ORDER | {"id": "1"})
+    assert answer["type"] == "status"
+    assert (await channel.ping())["type"] == "info"
 
 
 async def test_bookmarks_come_in_silence(serve):

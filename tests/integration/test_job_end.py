@@ -232,13 +232,24 @@ async def test_a_driver_that_fails_fails_one_job(serve, toy):
 
     class Rotten(type(toy.services["toy"].driver)):
         service_name = "rotten"
+        good = 0
 
         def launch(self, job):
-            raise RuntimeError("the driver is rotten")
+            if not self.good:
+                raise RuntimeError("the driver is rotten")
+            self.good -= 1
+            return super().launch(job)
 
-    service = replace(toy.services["toy"], driver=Rotten())
+    rotten = Rotten()
+    service = replace(toy.services["toy"], driver=rotten)
     client = await serve(registry=Registry({**toy.services, "rotten": service}))
-    reply = await client.post("/k12ai/framework/train", client.order("train.start") | {"service_name": "rotten"})
+    order = client.order("train.start") | {"service_name": "rotten"}
+    reply = await client.post("/k12ai/framework/train", order)
+    assert (reply.status, reply.body["code"]) == (500, 100202), "it is asked what it would run before the job is taken"
+    assert "the driver of 'rotten' failed in launch: RuntimeError: the driver is rotten" in reply.body["message"]
+
+    rotten.good = 1  # and now it fails only once the job was taken
+    reply = await client.post("/k12ai/framework/train", order)
     assert reply.status == 202
     job = await client.until(reply.message["job_id"])
     assert (job["status"]["value"], job["status"]["reason"], job["status"]["code"]) == (

@@ -7,7 +7,9 @@ import re
 import pytest
 from tornado.httpclient import AsyncHTTPClient
 
+from k12ai_ws.api import readiness
 from k12ai_ws.drivers.registry import BrokenPlugin, Registry
+from k12ai_ws.store.sqlite import reader
 
 QUIT = "import time\nprint('up', flush=True)\ntime.sleep(60)"
 TRAIN = "/k12ai/framework/train"
@@ -211,6 +213,13 @@ async def test_queries_refuse_what_they_do_not_know(client):
         ("/k12ai/framework/jobs?limit=1&limit=2", "limit"),
         ("/k12ai/framework/jobs?limit=0", "limit"),
         ("/k12ai/framework/jobs?limit=", "limit"),
+        ("/k12ai/framework/jobs?limit=1.0", "limit"),
+        ("/k12ai/framework/jobs?limit=1_0", "limit"),
+        ("/k12ai/framework/jobs?limit=%2B1", "limit"),
+        ("/k12ai/framework/jobs?limit=%201", "limit"),
+        ("/k12ai/framework/jobs?limit=%D9%A1", "limit"),
+        ("/k12ai/framework/jobs?limit=true", "limit"),
+        (f"{job}/events?after=1.0", "after"),
         ("/k12ai/framework/jobs?status=asleep", "status"),
         ("/k12ai/framework/jobs?cursor=x", "cursor"),
         ("/k12ai/framework/jobs?user=..", "user"),
@@ -380,6 +389,19 @@ async def test_events_page_by_after_type_and_limit(client):
     assert both == [e for e in every if e["type"] in ("status", "log")]
 
 
+async def test_a_page_of_events_that_found_nothing_says_where_to_go_on(client, monkeypatch):
+    """It looks at a bounded part of the log: what is asked for may come pages later."""
+    job_id = await client.start("for i in range(20): print(i, flush=True)\nprint('loss=0.5')")
+    await client.until(job_id)
+    every = await client.events(job_id)
+    monkeypatch.setattr(reader, "SPAN", 2)
+    path = f"/k12ai/framework/jobs/{job_id}/events"
+    page = (await client.get(f"{path}?type=metrics")).body
+    assert (page["events"], page["next"]) == ([], every[1]["seq"])
+    assert await client.events(job_id, "metrics") == [e for e in every if e["type"] == "metrics"]
+    assert await client.events(job_id) == every
+
+
 async def test_events_of_another_log_are_gone(client):
     job_id = await client.start()
     await client.until(job_id)
@@ -423,6 +445,15 @@ async def test_health_and_ready(client):
     assert (reply.status, reply.body["ready"]) == (200, True)
     assert set(reply.body["checks"]) == {"store", "disk", "launcher"}
     assert all(check["ok"] for check in reply.body["checks"].values())
+
+
+async def test_not_ready_is_an_error_that_says_what_is_missing(client, monkeypatch):
+    monkeypatch.setattr(readiness, "MIN_FREE_BYTES", 1 << 62)
+    reply = await client.get("/ready")
+    assert (reply.status, reply.message["type"], reply.body["code"]) == (503, "error", 100999)
+    assert reply.body["message"].startswith("not ready: disk: ")
+    assert reply.body["detail"]["ready"] is False
+    assert [name for name, check in reply.body["detail"]["checks"].items() if not check["ok"]] == ["disk"]
 
 
 async def test_no_driver_at_all_is_no_harm(serve):

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from k12ai_ws.drivers import Code, Driver, Job, LaunchSpec, Params, Refused, Resources, hookimpl
+from k12ai_ws.drivers import Code, Driver, Job, LaunchSpec, Mount, Params, Refused, Resources, hookimpl
 
 
 class Script(Params):
@@ -14,6 +14,10 @@ class Script(Params):
     time_limit_s: Annotated[float, Field(gt=0, le=60)] | None = None
     count: int = 1
     refuse: bool = False
+    image: str | None = None
+    network: str | None = None
+    extra_mounts: Annotated[tuple[Mount, ...], Field(max_length=8)] = ()
+    resources: Resources = Resources()
 
 
 class Needy(Params):
@@ -32,8 +36,16 @@ class Toy(Driver):
     def launch(self, job: Job) -> LaunchSpec:
         command: Sequence[str] = ["python", "-c", "pass"]
         if isinstance(job.params, Script):
-            command = job.params.command or ["python", "-c", job.params.script]
-            return LaunchSpec(command=command, resources=Resources(time_limit_s=job.params.time_limit_s))
+            params = job.params
+            python = "python3" if params.image else "python"  # a bare Debian has no `python`
+            limit = params.time_limit_s or params.resources.time_limit_s
+            return LaunchSpec(
+                command=params.command or [python, "-c", params.script],
+                image=params.image,
+                network=params.network,
+                extra_mounts=params.extra_mounts,
+                resources=params.resources.model_copy(update={"time_limit_s": limit}),
+            )
         return LaunchSpec(command=command)
 
 

@@ -93,6 +93,8 @@ def _environment(
         env[_sound(name, f"the name env[{name!r}]")] = _fill(value, roles, f"env[{name!r}]")
     # Last, because these are true whatever a driver says.
     env |= {f"K12AI_{role.upper()}": path for role, path in roles.items()}
+    if request.gpus:  # by index, they are counted as the driver counts them
+        env |= {"CUDA_VISIBLE_DEVICES": ",".join(request.gpus), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     env.pop(MARKER, None)
     return env
 

@@ -4,10 +4,11 @@ r"""The journal: one file with all that a job printed, in frames, append-only.
     frame = length, stream, 3 bytes of 0, ms, payload
             u32     u8                    u64                   little-endian, 16 bytes; payload: `length` bytes
 
-`stream` is 1 (stdout) or 2 (stderr), `length` 1..65536, `ms` milliseconds since the epoch (UTC) at which the payload
-was read from the job. A position is a byte offset into this file at which a frame begins; 0 means the first. A frame
-is one read of a pipe and never changes, so that whoever reads from a position gets the same chunks, each time. What
-does not begin with a sound header, or is not there to its end, is not read: a crash left it, or it is being written.
+`stream` is 1 (stdout), 2 (stderr) or 3 (said by the recorder itself, read as stderr), `length` 1..65536, `ms`
+milliseconds since the epoch (UTC) at which the payload was read from the job. A position is a byte offset into this
+file at which a frame begins; 0 means the first. A frame is one read of a pipe and never changes, so that whoever reads
+from a position gets the same chunks, each time. What does not begin with a sound header, or is not there to its end,
+is not read: a crash left it, or it is being written.
 
 Standard library only: the supervisor imports this.
 """
@@ -15,7 +16,7 @@ Standard library only: the supervisor imports this.
 import os
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,9 +25,13 @@ HEADER: Final = struct.Struct("<IB3xQ")
 MAX_PAYLOAD: Final = 64 * 1024
 STDOUT: Final = 1
 STDERR: Final = 2
+NOTICE: Final = 3
 
 TAIL_BYTES: Final = 64 * 1024
 """How much of what was cut is kept for the end: there stands why the job died."""
+
+HEAD_BYTES: Final = 4096
+"""How much of a stream's beginning is told by `read_past`."""
 
 _MERGE_BYTES: Final = 4096
 
@@ -46,7 +51,7 @@ def frames(block: bytes, position: int) -> Iterator[Frame]:
     while at + HEADER.size <= size:
         length, stream, ms = HEADER.unpack_from(block, at)
         end = at + HEADER.size + length
-        if end > size or not 0 < length <= MAX_PAYLOAD or stream not in (STDOUT, STDERR):
+        if end > size or not 0 < length <= MAX_PAYLOAD or stream not in (STDOUT, STDERR, NOTICE):
             return
         yield Frame(block[at + HEADER.size : end], stream, ms, position + end)
         at = end
@@ -67,6 +72,67 @@ def _drop_half_line(entries: list[tuple[int, bytes, int]], stream: int) -> int:
     return dropped
 
 
+class Printed:
+    """What a job has printed so far, by stream (stdout, stderr): how many bytes (`counts`), and the first of them
+    (`heads`, 4 KiB at most). `line_ms` is when the first line of all was ended, `last_ms` when the last bytes came:
+    milliseconds since the epoch, None as long as there is none. What the recorder itself says does not count.
+    """
+
+    def __init__(self) -> None:
+        self.counts = {STDOUT: 0, STDERR: 0}
+        self.heads = {STDOUT: b"", STDERR: b""}
+        self.line_ms: int | None = None
+        self.last_ms: int | None = None
+        self._tails = {STDOUT: bytearray(), STDERR: bytearray()}
+
+    def add(self, stream: int, payload: bytes, ms: int) -> None:
+        """The stream went on with `payload`."""
+        self.counts[stream] += len(payload)
+        if (room := HEAD_BYTES - len(self.heads[stream])) > 0:
+            self.heads[stream] += payload[:room]
+        if self.line_ms is None and b"\n" in payload:
+            self.line_ms = ms
+        self.last_ms = ms
+        tail = self._tails[stream]
+        tail += payload
+        if len(tail) > 2 * TAIL_BYTES:  # not each time: most payloads are small
+            del tail[:-TAIL_BYTES]
+
+    def tail(self, stream: int) -> bytes:
+        """The last bytes of the stream, 64 KiB at most."""
+        return bytes(self._tails[stream][-TAIL_BYTES:])
+
+
+class Past(NamedTuple):
+    """What a journal holds that its writer left: the bytes of magic and sound frames, what the job printed, and by
+    stream whether what a reader gets ends within a line.
+    """
+
+    size: int
+    printed: Printed
+    midline: Mapping[int, bool]
+
+
+def read_past(path: Path) -> Past | None:
+    """What `path` holds; None where it is no journal with at least its magic. Raises OSError."""
+    printed, midline = Printed(), {STDOUT: False, STDERR: False}
+    at = len(MAGIC)
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            return None
+        while True:
+            file.seek(at)
+            end = at
+            for frame in frames(file.read(16 * (HEADER.size + MAX_PAYLOAD)), at):
+                end = frame.end
+                if frame.stream != NOTICE:
+                    printed.add(frame.stream, frame.payload, frame.ms)
+                midline[STDOUT if frame.stream == STDOUT else STDERR] = not frame.payload.endswith(b"\n")
+            if end == at:
+                return Past(at, printed, midline)
+            at = end
+
+
 class JournalWriter:
     """Appends frames; never loses one to a full disk, and keeps the file within `limit` bytes.
 
@@ -75,12 +141,20 @@ class JournalWriter:
     written stays `blocked` until `flush` succeeds, and the caller writes nothing more until then.
     """
 
-    def __init__(self, path: Path, limit: int) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    def __init__(self, path: Path, limit: int, past: "Past | None" = None) -> None:
+        """A new journal; one that `past` was read from is written on. Raises OSError."""
+        mode = os.O_CREAT | os.O_EXCL if past is None else 0
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | mode, 0o600)
         self._limit = limit
-        self._size = len(MAGIC)
-        self._pending = bytearray(MAGIC)
-        self._midline = {STDOUT: False, STDERR: False}
+        self._size = past.size if past else len(MAGIC)
+        self._pending = bytearray(b"" if past else MAGIC)
+        self._midline = dict(past.midline) if past else {STDOUT: False, STDERR: False}
+        if past is not None:
+            try:
+                os.ftruncate(self._fd, past.size)
+            except OSError:
+                os.close(self._fd)
+                raise
         self._tail: deque[tuple[int, bytes, int]] = deque()
         self._tail_bytes = 0
         self._cut = 0
@@ -144,12 +218,20 @@ class JournalWriter:
         """Puts the file on the disk itself. Raises OSError."""
         os.fsync(self._fd)
 
+    def say(self, text: str, ms: int) -> None:
+        """Writes a line of the recorder's own. Leave nothing `blocked` before."""
+        self._say(text, ms)
+
+    def close(self) -> None:
+        """Closes the file."""
+        os.close(self._fd)
+
     def _say(self, text: str, ms: int) -> None:
         start = "\n" if self._midline[STDERR] else ""
-        self._append(STDERR, f"{start}[k12ai] {text}\n".encode(), ms)
+        self._append(NOTICE, f"{start}[k12ai] {text}\n".encode(), ms)
 
     def _append(self, stream: int, payload: bytes, ms: int) -> None:
-        self._midline[stream] = not payload.endswith(b"\n")
+        self._midline[STDOUT if stream == STDOUT else STDERR] = not payload.endswith(b"\n")
         self._size += HEADER.size + len(payload)
         self._pending += HEADER.pack(len(payload), stream, ms)
         self._pending += payload

@@ -32,8 +32,9 @@ class ProcessLauncher(Launcher):
     `grace_s`: seconds from SIGTERM to SIGKILL when a job's time limit is over. `max_log_bytes`: bound of one job's
     journal; what it cuts is said in the log, and the last 64 KiB are kept. `environ`: the server's environment, of
     which jobs get `pass_environ` (names, with `*`) and PATH. `start_timeout_s`: how long a supervisor may take to
-    start a command. `executor`: threads for the blocking work; the launcher's own 8 where None. `clock_ms` and
-    `token`: the time (ms since the epoch) and the random markers.
+    start a command. `executor`: threads for reading logs and statistics, milliseconds each; the launcher's own 8 where
+    None. What may take seconds (launches, stops, burying a run) has threads of its own, so that no log waits for it.
+    `clock_ms` and `token`: the time (ms since the epoch) and the random markers.
 
     A job sees the machine as the server's own user does: this launcher isolates nothing, and ignores `image` and the
     spec's `cpus`, `memory` and `gpus`.
@@ -59,11 +60,12 @@ class ProcessLauncher(Launcher):
         self._runs = Runs(runs_dir, policy, clock_ms, token)
         self._owned = None if executor else ThreadPoolExecutor(8, thread_name_prefix="process-launcher")
         self._executor = executor or self._owned
+        self._slow = ThreadPoolExecutor(8, thread_name_prefix="process-launcher-slow")
         self._usage = UsageMeter()
 
     async def launch(self, request: LaunchRequest) -> Handle:
         """See `Launcher.launch`."""
-        await self._off_loop(self._runs.launch, request)
+        await self._slowly(self._runs.launch, request)
         return {"run": request.job_id}
 
     async def logs(self, handle: Handle, position: int) -> AsyncIterator[Sequence[Chunk]]:
@@ -98,18 +100,18 @@ class ProcessLauncher(Launcher):
         """See `Launcher.wait`. What a run left behind whose supervisor was killed is ended here."""
         run = self._path(handle)
         pause = _FASTEST_S
-        while (end := await self._off_loop(self._runs.end_of, run)) is None:
+        while (end := await self._slowly(self._runs.end_of, run)) is None:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _SLOWEST_S)
         return end
 
     async def stop(self, handle: Handle, grace_s: float) -> None:
         """See `Launcher.stop`. Asked again, the shorter grace holds. Raises LaunchError where nobody listens."""
-        await self._off_loop(self._runs.stop, self._path(handle), max(0.0, grace_s))
+        await self._slowly(self._runs.stop, self._path(handle), max(0.0, grace_s))
 
     async def adopt(self) -> Mapping[str, Handle]:
         """See `Launcher.adopt`. Removes what is left of runs that never started; released runs are not listed."""
-        return {job_id: {"run": job_id} for job_id in await self._off_loop(self._runs.adopt)}
+        return {job_id: {"run": job_id} for job_id in await self._slowly(self._runs.adopt)}
 
     async def stats(self, handles: Mapping[str, Handle]) -> Mapping[str, RunStats]:
         """See `Launcher.stats`."""
@@ -117,16 +119,20 @@ class ProcessLauncher(Launcher):
 
     async def release(self, handle: Handle) -> None:
         """See `Launcher.release`. The journal and the record of the end stay; a run that goes on is left alone."""
-        await self._off_loop(self._runs.release, self._path(handle))
+        await self._slowly(self._runs.release, self._path(handle))
 
     async def close(self) -> None:
         """See `Launcher.close`. Cancel what follows a log before."""
-        await self._off_loop(self._runs.reap)
+        await self._slowly(self._runs.reap)
+        self._slow.shutdown(wait=False)
         if self._owned:
             self._owned.shutdown(wait=False)
 
     async def _off_loop(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: call(*args, **kwargs))
+
+    async def _slowly(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._slow, lambda: call(*args, **kwargs))
 
     def _path(self, handle: Handle) -> Path:
         return self._runs.path(handle.get("run"))

@@ -37,6 +37,7 @@ READY: Final = b"ready\n"
 _LINGER_S: Final = 10.0
 """How long processes that survive SIGKILL (in uninterruptible sleep) and pipes that stay open are waited for."""
 _OOM_LOOK_S: Final = 5.0
+"""How often the machine's count of out-of-memory kills is looked at: one that is older is not this job's."""
 
 
 class Orders(NamedTuple):
@@ -149,14 +150,12 @@ class Supervisor:
             if select.select([self._wake], [], [], 0.02)[0]:
                 self._drain(self._wake)
 
-    def _patience(self) -> float | None:
-        """Seconds until something is to be done even if nothing happens; None: nothing is."""
-        now = time.monotonic()
-        if self._kill_at is not None:
-            return self._kill_at - now if self._kill_at > now else 0.05
-        return max(0.0, self._limit_at - now) if self._limit_at is not None else None
+    def _patience(self) -> float:
+        """Seconds until something is to be done even if nothing happens."""
+        due = self._limit_at if self._kill_at is None else self._kill_at
+        return _OOM_LOOK_S if due is None else min(max(0.05, due - time.monotonic()), _OOM_LOOK_S)
 
-    def _step(self, patience_s: float | None) -> None:
+    def _step(self, patience_s: float) -> None:
         """Waits for output, an end or an order, at most `patience_s` seconds, and takes it in."""
         for fd in self._output.wait(patience_s):
             if fd == self._control:

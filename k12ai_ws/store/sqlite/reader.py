@@ -12,13 +12,19 @@ from k12ai_ws.wire.status import JobStatus
 
 PAGE_BYTES = 1 << 20
 """A page ends once it holds so many bytes: bounds the memory of a reader of long log lines or large requests."""
+SPAN = 20_000
+"""A page looks at so many events of the log, or of the one job that is asked for: bounds the time of a read whose
+filter lets little through (about 10 ms).
+"""
+
+SELECT_RECORDS = "SELECT j.no, j.record, r.params FROM jobs j CROSS JOIN requests r ON r.job_no = j.no"
 
 
 def read_events(connection: sqlite3.Connection, wanted: EventFilter, after: int, limit: int) -> EventPage:
     """See Store.replay."""
     if wanted.tags is not None and "framework" not in wanted.tags:
         return EventPage((), max(_head(connection), after))  # all that is stored belongs to the framework
-    where, values = ["e.seq > ?"], [after]  # type: tuple[list[str], list[object]]
+    where, values = ["e.seq > ?", "e.seq <= ?"], []  # type: tuple[list[str], list[object]]
     if wanted.types is None:
         where.append(f"e.type NOT IN ({_marks(ON_REQUEST)})")
         values += sorted(ON_REQUEST)
@@ -39,9 +45,11 @@ def read_events(connection: sqlite3.Connection, wanted: EventFilter, after: int,
     )
     connection.execute("BEGIN")
     try:
-        head = _head(connection)
+        upto = _upto(connection, wanted.job_id, after)
         events, size = [], 0
-        for seq, kind, user, uuid, name, job_id, payload in connection.execute(statement, [*values, limit]):
+        for seq, kind, user, uuid, name, job_id, payload in connection.execute(
+            statement, [after, upto, *values, limit]
+        ):
             events.append(StoredEvent(seq, EventKey(kind, "framework", user, uuid, name, job_id), payload))
             size += len(payload)
             if size >= PAGE_BYTES:
@@ -49,7 +57,21 @@ def read_events(connection: sqlite3.Connection, wanted: EventFilter, after: int,
     finally:
         connection.execute("COMMIT")
     full = len(events) >= limit or size >= PAGE_BYTES
-    return EventPage(events, events[-1].seq if full else max(head, after))
+    return EventPage(events, events[-1].seq if full else max(upto, after))
+
+
+def _upto(connection: sqlite3.Connection, job_id: str | None, after: int) -> int:
+    """The seq up to which one page looks: `SPAN` events further, or the head of the log."""
+    head = _head(connection)
+    if job_id is None:
+        return min(head, after + SPAN)  # seq has no holes
+    # The index alone is walked, not the events.
+    row = connection.execute(
+        "SELECT seq FROM events WHERE job_no = (SELECT no FROM jobs WHERE job_id = ?) AND seq > ?"
+        " ORDER BY seq LIMIT 1 OFFSET ?",
+        (job_id, after, SPAN - 1),
+    ).fetchone()
+    return int(row[0]) if row else head
 
 
 def _head(connection: sqlite3.Connection) -> int:
@@ -71,40 +93,41 @@ def read_jobs(
     where, values = ["1"], []  # type: tuple[list[str], list[object]]
     for column, value in (*conditions.items(), ("status", status and status.value)):
         if value is not None:
-            where.append(f"{column} = ?")
+            where.append(f"j.{column} = ?")
             values.append(value)
     if cursor is not None:
-        where.append("no < ?")
+        where.append("j.no < ?")
         values.append(int(cursor))
     jobs: list[JobRecord] = []
     size, last = 0, None
-    for number, record in connection.execute(
-        f"SELECT no, record FROM jobs WHERE {' AND '.join(where)} ORDER BY no DESC LIMIT ?",  # noqa: S608 - no input
+    for number, record, params in connection.execute(
+        f"{SELECT_RECORDS} WHERE {' AND '.join(where)} ORDER BY j.no DESC LIMIT ?",
         [*values, limit + 1],
     ):
         if len(jobs) >= limit or size >= PAGE_BYTES:
             return JobsPage(jobs, last)
-        jobs.append(_record(record))
-        size += len(record)
+        jobs.append(_record(record, params))
+        size += len(record) + len(params)
         last = str(number)
     return JobsPage(jobs, None)
 
 
 def read_job(connection: sqlite3.Connection, job_id: str) -> JobRecord | None:
     """See Store.job."""
-    row = connection.execute("SELECT record FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
-    return row and _record(row[0])
+    row = connection.execute(f"{SELECT_RECORDS} WHERE j.job_id = ?", (job_id,)).fetchone()
+    return row and _record(*row[1:])
 
 
 def read_active_jobs(connection: sqlite3.Connection) -> Sequence[JobRecord]:
     """See Store.active_jobs."""
-    return [_record(r[0]) for r in connection.execute("SELECT record FROM jobs WHERE active = 1 ORDER BY no")]
+    rows = connection.execute(f"{SELECT_RECORDS} WHERE j.active = 1 ORDER BY j.no")
+    return [_record(record, params) for _, record, params in rows]
 
 
 def read_job_by_key(connection: sqlite3.Connection, user: str, key: str) -> JobRecord | None:
     """See Store.job_by_idempotency_key."""
-    row = connection.execute("SELECT record FROM jobs WHERE user = ? AND idempotency_key = ?", (user, key)).fetchone()
-    return row and _record(row[0])
+    row = connection.execute(f"{SELECT_RECORDS} WHERE j.user = ? AND j.idempotency_key = ?", (user, key)).fetchone()
+    return row and _record(*row[1:])
 
 
 def read_position(connection: sqlite3.Connection, job_id: str) -> LogPosition | None:
@@ -115,5 +138,5 @@ def read_position(connection: sqlite3.Connection, job_id: str) -> LogPosition | 
     return row and LogPosition(row[0], orjson.loads(row[1]))
 
 
-def _record(blob: bytes) -> JobRecord:
-    return JobRecord.from_json(orjson.loads(blob))
+def _record(record: bytes, params: bytes) -> JobRecord:
+    return JobRecord.from_json(orjson.loads(record) | {"params": orjson.loads(params)})

@@ -1,15 +1,28 @@
-"""The tables of the embedded store, and how a file is opened."""
+"""The tables of the embedded store, how a file is opened, and how one of an earlier version is brought up to date."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+import orjson
+
 from k12ai_ws.store.store import StoreError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: a job's params stood in its record. 2: they have a table of their own, because they may be large, never change,
+and the record is written with every batch of events.
+"""
 
-TABLES = """
+REQUESTS = """
+CREATE TABLE requests (
+    job_no INTEGER PRIMARY KEY REFERENCES jobs (no),
+    params BLOB NOT NULL
+) STRICT
+"""
+TABLES = (
+    """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE jobs (
     no INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -38,13 +51,16 @@ CREATE TABLE positions (
     state BLOB NOT NULL
 ) STRICT;
 """
+    + REQUESTS
+)
 
 
 def open_writer(path: Path, synchronous: Literal["full", "normal"], new_epoch: Callable[[], str]) -> sqlite3.Connection:
     """The writing connection, its tables made where the file is new. Raises StoreError."""
     try:
+        _make_private(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as e:
+    except (sqlite3.Error, OSError) as e:
         raise StoreError(f"the store {path} cannot be opened: {e}") from e
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -59,6 +75,8 @@ def open_writer(path: Path, synchronous: Literal["full", "normal"], new_epoch: C
             connection.execute("INSERT INTO meta VALUES ('epoch', ?)", (new_epoch(),))
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
+        elif version == 1:
+            _migrate_from_1(connection)
         elif version != SCHEMA_VERSION:
             raise StoreError(
                 f"{path} has schema version {version}, and this server knows version {SCHEMA_VERSION}: "
@@ -73,6 +91,39 @@ def open_writer(path: Path, synchronous: Literal["full", "normal"], new_epoch: C
         connection.close()
         raise
     return connection
+
+
+def _make_private(path: Path) -> None:
+    """Makes the file, or takes everybody else's rights to it: requests and logs are its owner's alone. SQLite gives the
+    files that it puts beside it (`-wal`, `-shm`) the same mode.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        for one in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
+            if one.is_file():
+                one.chmod(0o600)
+
+
+def _migrate_from_1(connection: sqlite3.Connection) -> None:
+    """Moves each job's params out of its record. All of it or, where it fails, nothing: the file stays of version 1.
+
+    Raises StoreError for a record that is none.
+    """
+    connection.execute("BEGIN IMMEDIATE")  # closing the connection rolls back
+    connection.execute(REQUESTS)
+    numbers = [row[0] for row in connection.execute("SELECT no FROM jobs")]
+    for number in numbers:
+        raw = connection.execute("SELECT record FROM jobs WHERE no = ?", (number,)).fetchone()[0]
+        try:
+            record = orjson.loads(raw)
+            params = record.pop("params")
+        except (ValueError, LookupError, TypeError, AttributeError) as e:
+            raise StoreError(f"the record of job number {number} is broken, so it cannot be migrated: {e!r}") from e
+        connection.execute("INSERT INTO requests VALUES (?, ?)", (number, orjson.dumps(params)))
+        connection.execute("UPDATE jobs SET record = ? WHERE no = ?", (orjson.dumps(record), number))
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
 
 
 def read_epoch(connection: sqlite3.Connection) -> str | None:

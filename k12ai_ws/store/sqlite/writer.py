@@ -114,22 +114,7 @@ class Writer:
 
     def _write(self, change: Change) -> list[StoredEvent]:
         record = change.record
-        number = self._connection.execute(
-            "INSERT INTO jobs (job_id, user, service_uuid, service_name, status, active, idempotency_key, record)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (job_id) DO UPDATE SET status = excluded.status, active = excluded.active,"
-            " record = excluded.record RETURNING no",
-            (
-                record.job_id,
-                record.user,
-                record.service_uuid,
-                record.service_name,
-                record.status.value,
-                int(not record.status.terminal),
-                record.idempotency_key,
-                encode(record.to_json()),
-            ),
-        ).fetchone()[0]
+        number = self._write_record(record)
         stored = []
         for event in change.events:
             seq = self._next_seq
@@ -148,6 +133,30 @@ class Writer:
                 (number, change.position.offset, encode(change.position.state)),
             )
         return stored
+
+    def _write_record(self, record: JobRecord) -> int:
+        """The job's number. Its params, which never change and may be large, are written with its first record only."""
+        fields = record.to_json()
+        params = fields.pop("params")
+        state = {
+            "job_id": record.job_id,
+            "status": record.status.value,
+            "active": int(not record.status.terminal),
+            "record": encode(fields),
+        }
+        row = self._connection.execute(
+            "UPDATE jobs SET status = :status, active = :active, record = :record WHERE job_id = :job_id RETURNING no",
+            state,
+        ).fetchone()
+        if row is None:
+            row = self._connection.execute(
+                "INSERT INTO jobs (job_id, user, service_uuid, service_name, status, active, idempotency_key, record)"
+                " VALUES (:job_id, :user, :service_uuid, :service_name, :status, :active, :idempotency_key, :record)"
+                " RETURNING no",
+                fields | state,
+            ).fetchone()
+            self._connection.execute("INSERT INTO requests VALUES (?, ?)", (row[0], encode(params)))
+        return int(row[0])
 
     # ---- back on the event loop
 

@@ -62,7 +62,13 @@ class K12ai:
 
     def __init__(self, folder: Path) -> None:
         self.environ = {k: v for k, v in os.environ.items() if not k.startswith(("K12AI_", "LC_", "LANG", "COLUMNS"))}
-        self.environ |= {"LANG": "C.UTF-8", "HOME": str(folder), "TMPDIR": str(folder / "tmp"), "USER": "ann"}
+        self.environ |= {
+            "K12AI_JOBS__LAUNCHER": "process",
+            "LANG": "C.UTF-8",
+            "HOME": str(folder),
+            "TMPDIR": str(folder / "tmp"),
+            "USER": "ann",
+        }
         self.environ.pop("LOGNAME", None)
         (folder / "tmp").mkdir()
         self.running: list[Running] = []

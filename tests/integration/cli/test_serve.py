@@ -2,12 +2,17 @@
 
 import json
 import re
+import resource
 import signal
 from pathlib import Path
 
 import pytest
 
 from .conftest import K12ai
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -43,7 +48,7 @@ async def test_what_keeps_it_from_starting_is_said_on_one_line(k12ai: K12ai, tmp
         (["--port", 0, "--data-dir", tmp_path / "broken"], "database"),
         (["--port", 0, "--data-dir", tmp_path / "data"], "another server uses the data folder"),
         (["--port", port, "--data-dir", tmp_path / "other"], f"cannot listen on 127.0.0.1:{port}"),
-        (["--port", 99999, "--data-dir", tmp_path / "other"], "server.port"),
+        (["--port", port, "--data-dir", tmp_path / "new" / "deep"], "cannot listen"),
         (["--config", config], "jobs.max_runing"),
         (["--config", tmp_path / "nope.toml"], "there is no configuration file"),
     ):
@@ -51,4 +56,23 @@ async def test_what_keeps_it_from_starting_is_said_on_one_line(k12ai: K12ai, tmp
         assert (done.code, done.out) == (1, ""), said
         assert said in done.err
         assert len(done.err.splitlines()) == 1
+    assert names(tmp_path) == {"data", "broken", "k12ai.toml", "tmp"}, (
+        "a server that did not start leaves no data folder behind"
+    )
     await first.interrupt(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http", "8170.5", "٣"])
+async def test_a_port_that_is_none_is_a_wrong_command_line(k12ai: K12ai, tmp_path: Path, port: str) -> None:
+    done = await k12ai("serve", f"--port={port}", "--data-dir", tmp_path / "data")
+    assert (done.code, done.out) == (2, "")
+    assert f"{port!r} is no TCP port: use 1024 to 65535, or 0 for any free one" in done.err
+    assert not (tmp_path / "data").exists()
+
+
+async def test_it_makes_room_for_connections(k12ai: K12ai, tmp_path: Path) -> None:
+    server = await k12ai.begin("serve", "--port", 0, "--data-dir", tmp_path / "data", "--launcher", "process")
+    await server.until("is ready")
+    soft, hard = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    assert soft == (1 << 20 if hard == resource.RLIM_INFINITY else min(hard, 1 << 20))
+    await server.interrupt(signal.SIGTERM)

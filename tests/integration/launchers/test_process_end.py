@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from k12ai_ws.launchers.launcher import LaunchError
+from k12ai_ws.launchers.process import spawn
 
 FAMILY = """
 import os, signal, subprocess, sys, time
@@ -189,3 +190,39 @@ async def test_releasing_a_run_that_goes_on_leaves_it_alone(jobs):
     await jobs.launcher.release(handle)
     assert list(await jobs.launcher.adopt()) == ["job"]
     assert len(jobs.alive()) >= 6
+
+
+BOOT = """
+import sys
+sys.path.append(sys.argv[1])
+from pathlib import Path
+from k12ai_ws.launchers.process import proc, supervisor
+folder = Path({folder!r})
+def oom_kills():
+    with open(folder / "looks", "a") as file:
+        file.write("x")
+    return int((folder / "kills").read_text())
+proc.oom_kills = oom_kills
+supervisor._OOM_LOOK_S = {look_s}
+supervisor.main()
+"""
+"""A supervisor on a machine whose count of out-of-memory kills is the test's."""
+
+
+@pytest.mark.parametrize(("look_s", "oom_killed"), [(0.05, False), (600.0, True)])
+async def test_an_old_kill_for_memory_is_not_taken_for_this_jobs(jobs, tmp_path, monkeypatch, look_s, oom_killed):
+    """A silent job, beside which another process dies for memory; later somebody kills the job by hand."""
+    (tmp_path / "kills").write_text("0")
+    monkeypatch.setattr(spawn, "BOOT", BOOT.format(folder=str(tmp_path), look_s=look_s))
+    handle = await jobs.launcher.launch(
+        jobs.python("import os, time\nos.write(1, b'%d' % os.getpid())\ntime.sleep(600)")
+    )
+    (chunk,) = await anext(jobs.launcher.logs(handle, 0))
+    (tmp_path / "kills").write_text("1")
+    looks = tmp_path / "looks"
+    before = looks.stat().st_size
+    if not oom_killed:
+        await jobs.until(lambda: looks.stat().st_size >= before + 2, "the supervisor to look")
+    os.kill(int(chunk.data), signal.SIGKILL)
+    end = await jobs.launcher.wait(handle)
+    assert (end.signal, end.oom_killed) == (signal.SIGKILL, oom_killed)

@@ -157,6 +157,24 @@ async def test_a_run_on_its_way_is_adopted_and_not_started_again(jobs, tmp_path)
     assert not (jobs.output / "starts").exists()
 
 
+async def test_launches_that_wait_hold_up_no_log(jobs):
+    """More of them than there are threads; each waits for a lock that somebody else has."""
+    handle = await jobs.launcher.launch(jobs.python("import os, time\nos.write(1, b'said')\ntime.sleep(600)"))
+    waiting = []
+    with contextlib.ExitStack() as locks:
+        for number in range(20):
+            run = jobs.runs / f"waiting-{number}"
+            run.mkdir(parents=True)
+            fcntl.flock(locks.enter_context((run / "lock").open("w")), fcntl.LOCK_EX)
+            waiting.append(asyncio.create_task(jobs.launcher.launch(jobs.request("true", job_id=run.name))))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            (chunk,) = await anext(jobs.launcher.logs(handle, 0))
+            assert chunk.data == b"said"
+            assert (await jobs.launcher.stats({"job": handle}))["job"].pids
+    await asyncio.gather(*waiting)
+
+
 @pytest.mark.parametrize("tombstone", ["exit.json", "state.json"])
 async def test_a_supervisor_that_comes_late_starts_nothing(jobs, tombstone):
     run = jobs.runs / "job"

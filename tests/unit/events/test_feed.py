@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from k12ai_ws.store.sqlite import reader as sqlite_reader
 from k12ai_ws.wire.filter import EventFilter, EventKey
 
 ALL = EventFilter()
@@ -29,6 +30,25 @@ async def test_replay_then_live_while_events_are_being_appended(log, hub, attach
     await until(lambda: len(reader.frames) >= 1805)
     assert reader.seqs == list(range(1, 1806))
     assert reader.frames == [e.payload for e in sorted(log.stored, key=lambda e: e.seq)]
+
+
+async def test_pages_that_find_nothing_do_not_end_the_replay(
+    log, attach, new_reader, until, monkeypatch, store
+) -> None:
+    """A read looks at a part of the log; the rare user's events stand behind many such parts, and then come live."""
+    monkeypatch.setattr(sqlite_reader, "SPAN", 5)
+    await log.append(50)
+    await log.append(1, user="rare")
+    await log.append(50)
+    await log.append(1, user="rare")
+    await log.append(20)
+    reader = new_reader()
+    attach(reader).add("s", of("rare"), 0)
+    await until(lambda: len(reader.frames) == 2)
+    await log.append(1, user="rare")
+    await until(lambda: len(reader.frames) == 3)
+    assert reader.seqs == [51, 102, 123]
+    assert store.replays >= 122 // 5
 
 
 @pytest.mark.parametrize("after", [0, 1, 7, 10])

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,11 +10,14 @@ import pytest
 
 from k12ai_ws.drivers import Driver, LaunchSpec, Params
 from k12ai_ws.drivers.registry import Registry, Service
+from k12ai_ws.jobs.admission import Budget
+from k12ai_ws.jobs.gpus import GpuPool
 from k12ai_ws.jobs.manager import JobManager
 from k12ai_ws.jobs.queue import Queue
 from k12ai_ws.jobs.runner import Runner
 from k12ai_ws.jobs.threads import DaemonThreads
 from k12ai_ws.jobs.workspace import Folders
+from k12ai_ws.monitor.gpus import GpuReading
 from k12ai_ws.store.sqlite import SqliteStore
 from k12ai_ws.store.store import StoreError
 from k12ai_ws.testing.fake_launcher import FakeLauncher
@@ -81,14 +83,16 @@ class House:
         self.services = {"svc": Service(driver, "plugin", "dist", "1", {})}
         self.time_limit_s: float | None = None
         self._numbers = iter(range(1, 1 << 30))
-        self._parsing = ThreadPoolExecutor(2)
+        self.parsing_timeout_s = 30.0
         self.ms = 1_000_000
+        self.budget = Budget()
+        self.gpus = GpuReading(absence="the test has none")
 
     async def open(self) -> None:
         self.store = await FlakyStore.open(self.folder / "k12ai.sqlite3", new_epoch=lambda: "e", synchronous="normal")  # type: ignore[assignment]
         self.jobs = JobManager(
             store=self.store,
-            runner=Runner(self.launcher, grace_s=3.0, parsing=self._parsing, clock_ms=self.clock),
+            runner=Runner(self.launcher, grace_s=3.0, clock_ms=self.clock, parsing_timeout_s=self.parsing_timeout_s),
             registry=Registry(self.services),
             folders=Folders(self.folder / "workspaces", self.folder / "datasets", self.folder / "pretrained"),
             queue=Queue(**self.limits),
@@ -97,8 +101,14 @@ class House:
             new_id=lambda: f"job-{next(self._numbers)}",
             default_time_limit_s=self.time_limit_s,
             driver_timeout_s=0.2,
+            gpus=GpuPool(self.inventory),
+            budget=self.budget,
+            look_again_s=0.02,
         )
         await self.jobs.recover()
+
+    async def inventory(self) -> GpuReading:
+        return self.gpus
 
     def clock(self) -> int:
         self.ms += 1
@@ -111,9 +121,6 @@ class House:
     async def restart(self) -> None:
         await self.close()
         await self.open()
-
-    def shut(self) -> None:
-        self._parsing.shutdown()
 
     def request(self, uuid: str = "p", *, op: str = "train.start", user: str = "u", params=None, service: str = "svc"):
         return FrameworkRequest(
@@ -185,4 +192,3 @@ async def house(tmp_path: Path, driver: TestDriver, launcher: FakeLauncher):
     await house.open()
     yield house
     await house.close()
-    house.shut()

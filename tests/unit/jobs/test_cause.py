@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from k12ai_ws.jobs.cause import verdict
+from k12ai_ws.wire.bodies import Fault
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import Exit, JobRecord
 from k12ai_ws.wire.status import JobStatus, Reason
@@ -25,6 +26,7 @@ SIGNAL = (JobStatus.FAILED, Reason.SIGNAL, Code.KILLED_BY_SIGNAL)
 MEMORY = (JobStatus.FAILED, Reason.OUT_OF_MEMORY, Code.OUT_OF_MEMORY)
 TIME = (JobStatus.FAILED, Reason.TIME_LIMIT, Code.TIME_LIMIT)
 LOST = (JobStatus.LOST, Reason.HOST_LOST, Code.LOST)
+ENGINE = (JobStatus.FAILED, Reason.ENGINE_FAILED, Code.ENGINE_FAILED)
 COMMAND = (JobStatus.FAILED, Reason.COMMAND_NOT_FOUND, Code.COMMAND_FAILED)
 
 
@@ -54,6 +56,9 @@ CASES = {
     "the time limit, taken gracefully": (RUNNING, Exit(exit_code=0, timed_out=True), TIME),
     "no such command": (RUNNING, Exit(command_not_found=True), COMMAND),
     "lost": (RUNNING, Exit(lost=True), LOST),
+    "the engine failed": (RUNNING, Exit(engine_failed=True), ENGINE),
+    "the engine failed during a stop": (STOPPING, Exit(signal=9, engine_failed=True, **DELIVERED), ENGINE),
+    "the same after an exception": (with_error(RUNNING, BEFORE), Exit(exit_code=1, engine_failed=True), ENGINE),
     "lost during a stop": (STOPPING, Exit(lost=True, stop_delivered=True), LOST),
     "stop by SIGTERM": (STOPPING, Exit(signal=signal.SIGTERM, **DELIVERED), STOPPED),
     "stop by SIGKILL": (STOPPING, Exit(signal=signal.SIGKILL, **DELIVERED), STOPPED),
@@ -137,5 +142,26 @@ def test_the_launchers_own_words_are_kept() -> None:
         Exit(lost=True, message="m"),
         Exit(command_not_found=True, message="m"),
         Exit(timed_out=True, message="m"),
+        Exit(engine_failed=True, message="m"),
+        Exit(exit_code=137, oom_killed=True, message="m"),
     ):
         assert verdict(RUNNING, end).fault.message == "m"
+
+
+SUSPECT = Fault(Code.GPU_OUT_OF_MEMORY, "OutOfMemoryError: x")
+
+
+@pytest.mark.parametrize(
+    ("record", "end", "expected", "fault"),
+    [
+        (RUNNING, Exit(exit_code=1), (JobStatus.FAILED, Reason.GPU_OUT_OF_MEMORY, Code.GPU_OUT_OF_MEMORY), SUSPECT),
+        (with_error(RUNNING, BEFORE), Exit(exit_code=1), EXCEPTION, None),
+        (RUNNING, Exit(exit_code=0), FINISHED, None),
+        (STOPPING, Exit(exit_code=1, **DELIVERED), STOPPED, None),
+    ],
+    ids=["it is the cause", "the log told another", "it was handled", "it came of the stop"],
+)
+def test_an_exception_that_looked_handled(record: JobRecord, end: Exit, expected, fault) -> None:
+    found = verdict(record, end, suspect=SUSPECT)
+    assert (found.status, found.reason, found.code) == expected
+    assert found.fault is fault

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k12ai_ws.jobs.life import Action, Admitted, Ended, Launched, LaunchFailed, StopRequested, status_of, step
+from k12ai_ws.jobs.life import (
+    Action,
+    Admitted,
+    Ended,
+    Launched,
+    LaunchFailed,
+    StopRequested,
+    Withdrawn,
+    status_of,
+    step,
+)
 from k12ai_ws.wire.bodies import Fault, Status
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import Exit, JobRecord
@@ -28,6 +38,7 @@ SIGNALS = {
     "admitted": Admitted(),
     "launched": Launched({"pid": 2}, "fake", 10),
     "launch failed": LaunchFailed(Fault(Code.START_FAILED, "why"), Reason.LAUNCH_FAILED, 10),
+    "withdrawn": Withdrawn(10),
     "stop": StopRequested("me", 10),
     "ended well": Ended(Exit(exit_code=0, started_ms=6, ended_ms=9), 10),
     "ended badly": Ended(Exit(exit_code=3), 10, ("last line",)),
@@ -48,6 +59,7 @@ TABLE = {
         "admitted": ("starting", ["starting"], [Action.LAUNCH]),
         "launched": NOTHING,
         "launch failed": NOTHING,
+        "withdrawn": NOTHING,
         "stop": ("stopped", ["stopping", "stopped"], []),
         **RUNNING_ENDS,
     },
@@ -55,6 +67,7 @@ TABLE = {
         "admitted": NOTHING,
         "launched": ("running", ["running"], []),
         "launch failed": ("failed", ["error", "failed"], []),
+        "withdrawn": NOTHING,
         "stop": ("stopping", ["stopping"], []),
         **RUNNING_ENDS,
     },
@@ -62,6 +75,7 @@ TABLE = {
         "admitted": NOTHING,
         "launched": NOTHING,
         "launch failed": NOTHING,
+        "withdrawn": NOTHING,
         "stop": ("stopping", ["stopping"], [Action.STOP]),
         **RUNNING_ENDS,
     },
@@ -69,6 +83,7 @@ TABLE = {
         "admitted": NOTHING,
         "launched": NOTHING,
         "launch failed": NOTHING,
+        "withdrawn": NOTHING,
         "stop": (None, [], [Action.STOP]),
         **RUNNING_ENDS,
         "ended by stop": ("stopped", ["stopped"], []),
@@ -77,6 +92,7 @@ TABLE = {
         "admitted": NOTHING,
         "launched": ("stopping", [], [Action.STOP]),
         "launch failed": ("failed", ["error", "failed"], []),
+        "withdrawn": ("stopped", ["stopped"], []),
         "stop": NOTHING,
         **RUNNING_ENDS,
         "ended by stop": ("stopped", ["stopped"], []),
@@ -159,3 +175,22 @@ def test_a_fault_of_the_end_is_the_jobs_last_error() -> None:
     assert record.last_error["timestamp"] == 10
     assert record.last_error["descr"] == "未知错误"
     assert "last line" in record.last_error["message"]
+
+
+def test_the_leased_gpus_are_stored_with_the_admission() -> None:
+    record = step(replace(BASE, resources={"gpus": 2}, message="waits for 2 GPUs"), Admitted(["GPU-a", "GPU-b"])).record
+    assert record.resources == {"gpus": 2, "gpu_ids": ["GPU-a", "GPU-b"]}
+    assert record.message is None, "why it waited is over"
+
+
+def test_why_a_job_waited_is_not_said_of_its_end() -> None:
+    waiting = replace(BASE, message="waits for 2 GPUs")
+    done = step(waiting, StopRequested("me", 10))
+    assert [e.message for e in done.events] == [None, None]
+
+
+def test_a_suspect_exception_becomes_the_jobs_last_error() -> None:
+    suspect = Fault(Code.VALUE_ERROR, "ValueError: x", detail={"exc_type": "ValueError"})
+    done = step(RUNNING, Ended(Exit(exit_code=1), 10, suspect=suspect))
+    assert done.events[0] == suspect
+    assert (done.record.last_error["message"], done.record.code) == ("ValueError: x", Code.VALUE_ERROR)

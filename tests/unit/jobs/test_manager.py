@@ -1,12 +1,14 @@
 """The manager: starts, stops and their races, limits, misbehaving drivers, launchers and stores."""
 
 import asyncio
+import errno
 import threading
 
 import pytest
 
 from k12ai_ws.drivers import Fault, LaunchSpec, LogParser, Refused, Resources
-from k12ai_ws.launchers.launcher import LaunchError
+from k12ai_ws.jobs.workspace import DRIVER_TURNS
+from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
 from k12ai_ws.store.store import StoreError
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import Exit
@@ -18,6 +20,17 @@ async def refused(call) -> Fault:
     with pytest.raises(Refusal) as caught:
         await call
     return caught.value.fault
+
+
+def in_turn(*does):
+    """The first call does the first of `does`, and so on."""
+    left = iter(does)
+
+    def do(job):
+        does_now = next(left)
+        return does_now(job)
+
+    return do
 
 
 class TestOneJob:
@@ -90,7 +103,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("request_", "code", "field"),
         [
-            ({"service": "none"}, Code.SERVICE_NOT_FOUND, None),
+            ({"service": "none"}, Code.SERVICE_NOT_FOUND, "service_name"),
             ({"op": "evaluate.start"}, Code.VALUE_INVALID, "op"),
             ({"op": "jobs.start"}, Code.VALUE_INVALID, "op"),
             ({"params": {"epochs": "many"}}, Code.PARAMS_INVALID, "service_params.epochs"),
@@ -176,13 +189,22 @@ class TestIdempotency:
         again = await house.start(key="k", digest="d")
         assert again["job_id"] == first["job_id"]
         assert again["status"]["value"] in ("starting", "running")
+        assert again in await house.events(first["job_id"]), "the stored event, so that it says where to follow from"
         (await launcher.started(first["job_id"])).end()
         await house.ended(first["job_id"])
         await house.idle()
         ended = await house.start(key="k", digest="d")
         assert (ended["job_id"], ended["status"]["value"]) == (first["job_id"], "finished")
         await house.restart()
-        assert (await house.start(key="k", digest="d"))["job_id"] == first["job_id"]
+        assert await house.start(key="k", digest="d") == ended == (await house.events(first["job_id"]))[-1]
+
+    async def test_a_job_of_the_server_before(self, house, launcher) -> None:
+        first = await house.start(key="k", digest="d")
+        await house.until_status(first["job_id"], "running")
+        await house.restart()
+        again = await house.start(key="k", digest="d")
+        assert again == (await house.events(first["job_id"], "status"))[-1]
+        assert again["status"]["value"] == "running"
 
     async def test_concurrent_starts_with_one_key_make_one_job(self, house) -> None:
         answers = await asyncio.gather(*(house.start(key="k", digest="d") for _ in range(20)))
@@ -194,6 +216,7 @@ class TestIdempotency:
         fault = await refused(house.start("another", key="k", digest="e"))
         assert fault.code == Code.VALUE_INVALID
         assert "Idempotency-Key" in fault.message
+        assert [f["loc"] for f in fault.detail["fields"]] == ["Idempotency-Key"]
 
     async def test_keys_are_each_users_own(self, house) -> None:
         answers = [await house.start(user=user, key="k", digest="d") for user in ("a", "b")]
@@ -274,13 +297,73 @@ class TestStops:
             go_on.wait(0.15)
             return LaunchSpec(command=["x"])
 
-        driver.does["launch"] = launch
+        driver.does["launch"] = in_turn(lambda _: LaunchSpec(command=["x"]), launch)
         job_id = (await house.start())["job_id"]
         await asyncio.get_running_loop().run_in_executor(None, reached.wait, 5)
         assert (await house.stop())["status"]["value"] == "stopping"
         go_on.set()
+        record = await house.ended(job_id)
+        assert (record.status, record.reason) == ("stopped", Reason.STOPPED_BY_USER)
+        assert await house.statuses(job_id) == ["queued", "starting", "stopping", "stopped"]
+        assert launcher.launches == [], "a stop that comes before the launch means no launch at all"
+
+    async def test_while_the_launcher_launches_it(self, house, launcher, monkeypatch) -> None:
+        launch, reached, go_on = launcher.launch, asyncio.Event(), asyncio.Event()
+
+        async def slow(request):
+            reached.set()
+            await go_on.wait()
+            return await launch(request)
+
+        monkeypatch.setattr(launcher, "launch", slow)
+        job_id = (await house.start())["job_id"]
+        await reached.wait()
+        await house.stop()
+        go_on.set()
         assert (await house.ended(job_id)).status == "stopped"
-        assert "running" not in await house.statuses(job_id)
+        assert launcher.runs[job_id].stops == [3.0]
+
+    async def test_while_it_is_being_checked(self, house, launcher, driver) -> None:
+        reached = threading.Event()
+        driver.does["check"] = lambda _: reached.set() or hang()
+        start = asyncio.create_task(refused(house.start()))
+        await asyncio.get_running_loop().run_in_executor(None, reached.wait, 5)
+        answer = await house.stop()
+        status = answer["status"]
+        assert (status["value"], status["reason"], status["requested_by"]) == ("stopped", "stopped_by_user", "u")
+        assert "seq" not in answer
+        assert (await start).code == Code.STOPPED
+        assert (house.store.head, house.jobs.active(), launcher.launches) == (0, [], [])
+        del driver.does["check"]
+        assert (await house.start())["status"]["value"] == "starting", "the pair is free"
+
+    async def test_the_check_of_another_task_is_left_alone(self, house, driver) -> None:
+        reached, go_on = threading.Event(), threading.Event()
+        driver.does["check"] = lambda _: reached.set() or go_on.wait(0.15)
+        start = asyncio.create_task(house.start())
+        await asyncio.get_running_loop().run_in_executor(None, reached.wait, 5)
+        assert (await refused(house.stop(op="predict.stop"))).code == Code.NOT_FOUND
+        go_on.set()
+        assert (await start)["status"]["value"] == "starting"
+
+    async def test_while_it_is_being_stored(self, house, launcher, monkeypatch) -> None:
+        append, reached, go_on = house.store.append, asyncio.Event(), asyncio.Event()
+
+        async def slow(change):
+            reached.set()
+            await go_on.wait()
+            return await append(change)
+
+        monkeypatch.setattr(house.store, "append", slow)
+        start = asyncio.create_task(house.start())
+        await reached.wait()
+        stop = asyncio.create_task(house.stop())
+        await asyncio.sleep(0)
+        assert not stop.done()
+        go_on.set()
+        job_id = (await start)["job_id"]
+        assert (await stop)["status"]["value"] == "stopping"
+        assert (await house.ended(job_id)).status == "stopped"
 
     async def test_twice_and_after_the_end(self, house, launcher) -> None:
         job_id = (await house.start())["job_id"]
@@ -297,17 +380,25 @@ class TestStops:
         assert (await refused(house.stop())).code == Code.NOT_FOUND
 
     async def test_at_the_same_time_as_the_start(self, house, launcher) -> None:
+        seen = set()
         for i in range(20):
             task = asyncio.create_task(house.start(f"p{i}"))
             for _ in range(i):
                 await asyncio.sleep(0)
             try:
-                await house.stop(f"p{i}")
+                answer = await house.stop(f"p{i}")
             except Refusal:  # it came before the job was there
                 await task
-                await house.stop(f"p{i}")
+                answer = await house.stop(f"p{i}")
+            if answer["status"]["value"] == "stopped":  # while it was being checked
+                assert (await refused(task)).code == Code.STOPPED
+                assert await house.record(answer["job_id"]) is None
+                seen.add("checked")
+                continue
+            seen.add("taken")
             job_id = (await task)["job_id"]
             assert (await house.ended(job_id)).status == "stopped"
+        assert seen == {"checked", "taken"}, "both were tried"
         await house.idle()
 
     @pytest.mark.parametrize("request_", [{"uuid": "q"}, {"user": "v"}, {"op": "predict.stop"}, {"service": "other"}])
@@ -390,8 +481,18 @@ class TestDrivers:
         await house.start()
 
     @pytest.mark.parametrize("kind", MISBEHAVIOUR)
-    async def test_launch(self, house, driver, kind: str) -> None:
+    async def test_launch_when_it_is_asked_first(self, house, driver, kind: str) -> None:
         driver.does["launch"], why = MISBEHAVIOUR[kind]
+        fault = await refused(house.start())
+        assert fault.code == Code.START_FAILED
+        assert "the driver of 'svc' failed in launch: " in fault.message
+        assert why in fault.message
+        assert house.store.head == 0
+
+    @pytest.mark.parametrize("kind", MISBEHAVIOUR)
+    async def test_launch_of_a_job_that_was_taken(self, house, driver, kind: str) -> None:
+        misbehaves, why = MISBEHAVIOUR[kind]
+        driver.does["launch"] = in_turn(lambda _: LaunchSpec(command=["x"]), misbehaves)
         record = await house.ended((await house.start())["job_id"])
         assert (record.status, record.reason, record.code) == ("failed", Reason.LAUNCH_FAILED, Code.START_FAILED)
         assert "the driver of 'svc' failed in launch: " in record.last_error["message"]
@@ -400,9 +501,9 @@ class TestDrivers:
     @pytest.mark.parametrize("rubbish", [None, "python train.py", {"command": ["x"]}, ["x"], LaunchSpec])
     async def test_launch_that_returns_rubbish(self, house, driver, rubbish) -> None:
         driver.does["launch"] = lambda _: rubbish
-        record = await house.ended((await house.start())["job_id"])
-        assert (record.status, record.code) == ("failed", Code.START_FAILED)
-        assert "launch() must return a LaunchSpec" in record.last_error["message"]
+        fault = await refused(house.start())
+        assert fault.code == Code.START_FAILED
+        assert "launch() must return a LaunchSpec" in fault.message
 
     @pytest.mark.parametrize("kind", MISBEHAVIOUR)
     async def test_parsers(self, house, driver, launcher, kind: str) -> None:
@@ -435,6 +536,25 @@ class TestDrivers:
         run.end(exit_code=1)
         record = await house.ended(job_id)
         assert (record.status, record.code) == ("failed", Code.VALUE_ERROR)
+
+    async def test_a_drivers_own_time_out_is_not_ours(self, house, driver) -> None:
+        def check(job) -> None:
+            raise TimeoutError("the dataset's server does not answer")
+
+        driver.does["check"] = check
+        fault = await refused(house.start())
+        assert fault.message.endswith("TimeoutError: the dataset's server does not answer")
+
+    async def test_no_thread_to_be_had_costs_no_turn(self, house, monkeypatch) -> None:
+        def fails(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", fails)
+        for _ in range(DRIVER_TURNS + 1):
+            fault = await refused(house.start())
+            assert "no thread could be started for it: can't start new thread" in fault.message
+        monkeypatch.undo()
+        assert (await house.start())["status"]["value"] == "starting"
 
     async def test_a_hanging_driver_does_not_hold_up_another(self, house, driver, launcher) -> None:
         other = type(driver)()
@@ -518,7 +638,7 @@ class TestTroubleWhileRunning:
         self, house, launcher, monkeypatch
     ) -> None:
         async def breaks(handle, position):
-            raise OSError("no log here")
+            raise ValueError("no log here")
             yield
 
         monkeypatch.setattr(launcher, "logs", breaks)
@@ -528,6 +648,66 @@ class TestTroubleWhileRunning:
         assert (record.status, record.reason) == ("lost", Reason.HOST_LOST)
         assert "no log here" in record.last_error["message"]
         assert run.exit is not None, "it must not go on writing into the pair's folder unseen"
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            OSError(errno.EMFILE, "too many open files"),
+            LaunchError(Code.ENGINE_FAILED, Reason.ENGINE_FAILED, "no answer"),
+        ],
+        ids=["no file", "no engine"],
+    )
+    async def test_a_log_that_cannot_be_read_for_long_costs_no_job(self, house, launcher, monkeypatch, error) -> None:
+        logs, pauses, sleep = launcher.logs, [], asyncio.sleep
+
+        async def breaks(handle, position):
+            if len(pauses) < 12:
+                raise error
+            async for batch in logs(handle, position):
+                yield batch
+
+        async def at_once(seconds: float) -> None:
+            pauses.append(seconds)
+            await sleep(0)
+
+        monkeypatch.setattr(launcher, "logs", breaks)
+        monkeypatch.setattr("k12ai_ws.jobs.carrier.asyncio.sleep", lambda s: at_once(s) if s >= 1 else sleep(s))
+        job_id = (await house.start())["job_id"]
+        run = await launcher.started(job_id)
+        run.end()
+        assert (await house.ended(job_id)).status == "finished"
+        assert run.stops == []
+        assert pauses == [1, 2, 4, 8, 16, *[30] * 7]
+
+    async def test_a_log_that_is_gone_makes_the_job_lost(self, house, launcher, monkeypatch) -> None:
+        async def breaks(handle, position):
+            raise FileNotFoundError(errno.ENOENT, "no such file")
+            yield
+
+        monkeypatch.setattr(launcher, "logs", breaks)
+        monkeypatch.setattr("k12ai_ws.jobs.carrier.ATTEMPTS", 1)
+        assert (await house.ended((await house.start())["job_id"])).status == "lost"
+
+    async def test_a_job_whose_task_fails_is_lost_and_its_pair_is_free(
+        self, house, launcher, monkeypatch, caplog
+    ) -> None:
+        def fails(record):
+            raise RuntimeError("the driver table is broken, says the test")
+
+        of, calls = house.jobs._hosts.of, []
+        monkeypatch.setattr(
+            house.jobs._hosts,
+            "of",
+            lambda record: of(record) if not calls.append(record) and len(calls) < 2 else fails(0),
+        )
+        job_id = (await house.start())["job_id"]
+        record = await house.ended(job_id)
+        assert (record.status, record.reason) == ("lost", Reason.HOST_LOST)
+        assert "the driver table is broken" in record.last_error["message"]
+        await house.idle()
+        assert "carrying it failed" in caplog.text
+        monkeypatch.undo()
+        assert (await house.start())["status"]["value"] == "starting"
 
     async def test_a_vanished_run_is_lost(self, house, launcher) -> None:
         job_id = (await house.start())["job_id"]
@@ -580,7 +760,8 @@ class TestRestart:
         assert [r.job_id for r in launcher.launches] == ids
 
     async def test_a_job_that_was_being_launched(self, house, launcher, driver) -> None:
-        driver.does["launch"] = lambda _: hang() or LaunchSpec(command=["x"])
+        calls = iter([lambda: None, hang])
+        driver.does["launch"] = lambda _: next(calls)() or LaunchSpec(command=["x"])
         job_id = (await house.start())["job_id"]
         await house.close()
         del driver.does["launch"]
@@ -631,6 +812,44 @@ class TestRestart:
         monkeypatch.setattr(launcher, "release", release)
         await house.open()
         assert run.released
+
+    async def test_a_run_of_an_unknown_job_is_ended(self, house, launcher, caplog) -> None:
+        request = LaunchRequest("nobody", "u", "p", "svc", "train.start", LaunchSpec(command=["x"]), {})
+        await launcher.launch(request)
+        run = launcher.runs["nobody"]
+        await house.restart()
+        async with asyncio.timeout(5):
+            await run.until_released()
+        assert (run.stops, run.exit.signal) == ([0.0], 15)
+        assert "job nobody, which this server's store does not know" in caplog.text
+
+    async def test_a_stop_before_the_launch_holds_over_a_restart(self, house, launcher, driver) -> None:
+        calls = iter([lambda: None, hang])
+        driver.does["launch"] = lambda _: next(calls)() or LaunchSpec(command=["x"])
+        job_id = (await house.start())["job_id"]
+        await house.stop()
+        await house.close()
+        del driver.does["launch"]
+        await house.open()
+        assert (await house.ended(job_id)).status == "stopped"
+        assert launcher.launches == []
+
+    async def test_a_run_whose_launch_was_not_stored_is_stopped(self, house, launcher, monkeypatch) -> None:
+        launch, launched = launcher.launch, asyncio.Event()
+
+        async def dies(request):
+            await launch(request)
+            launched.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(launcher, "launch", dies)
+        job_id = (await house.start())["job_id"]
+        await launched.wait()
+        await house.stop()
+        await house.close()
+        await house.open()
+        assert (await house.ended(job_id)).status == "stopped"
+        assert launcher.runs[job_id].stops == [3.0]
 
     async def test_a_server_that_closes_leaves_its_jobs_alone(self, house, launcher) -> None:
         job_id = (await house.start())["job_id"]

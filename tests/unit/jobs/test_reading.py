@@ -5,7 +5,7 @@ import json
 import pytest
 
 from k12ai_ws.drivers import Fault, LogParser, Metrics
-from k12ai_ws.jobs.reading import TAIL_CHARS, TAIL_LINES, LogReader
+from k12ai_ws.jobs.reading import TAIL_CHARS, TAIL_LINES, LogReader, auto_reader, forgetting, reads_auto
 from k12ai_ws.launchers.launcher import Chunk
 from k12ai_ws.logs.pipeline import Pipeline
 from k12ai_ws.store.store import LogPosition
@@ -36,6 +36,11 @@ def chunks(log: bytes, size: int) -> list[Chunk]:
 
 def events_of(*readings) -> list[dict]:
     return [json.loads(e.encoded) for reading in readings for e in reading.events]
+
+
+def stored(reading) -> LogPosition:
+    """The reading's position as the store gives it back."""
+    return LogPosition(reading.position.offset, json.loads(encode(reading.position.state)))
 
 
 def without_lines(events: list[dict]) -> list[dict]:
@@ -133,7 +138,8 @@ def test_a_notice_comes_before_the_first_event_and_once() -> None:
     events = events_of(reader.read(chunks(b"a\n", 2)), reader.read(chunks(b"b\n", 2)), reader.close(5))
     assert [e["error"]["message"] for e in events if e["type"] == "error"] == ["the driver is broken"]
     assert events[0]["type"] == "error"
-    resumed = LogReader(RECORD, pipeline(), LogPosition(2, {}), notice=notice)
+    first = LogReader(RECORD, pipeline(), None, notice=notice).read(chunks(b"a\n", 2))
+    resumed = LogReader(RECORD, pipeline(), stored(first), notice=notice)
     assert [e["type"] for e in events_of(resumed.read(chunks(b"b\n", 2)))] == ["log"], "the server before has said it"
 
 
@@ -194,4 +200,76 @@ def test_a_parser_that_remembers_what_cannot_be_stored_is_told_once(state) -> No
     assert [e["type"] for e in events] == ["metrics", "error", "metrics"]
     for reading in readings:
         encode(reading.position.state)
-    LogReader(RECORD, pipeline(Remembers()), readings[-1].position)
+    again = LogReader(RECORD, pipeline(Remembers()), stored(readings[-1])).read([Chunk(b"x\n", "stdout", 1, 6)])
+    (lost,) = warnings_of(again)
+    assert "lost" in lost, "the one warning is of the loss; that the state cannot be stored was said before the restart"
+
+
+def warnings_of(*readings) -> list[str]:
+    return [e["error"]["message"] for e in events_of(*readings) if e["type"] == "error"]
+
+
+def test_what_was_warned_of_is_not_said_again_after_a_restart() -> None:
+    class Gives(LogParser):
+        def feed(self, line: str):
+            return ["rubbish"]
+
+    first = LogReader(RECORD, pipeline(Gives()), None).read(chunks(b"a\n", 2))
+    assert len(warnings_of(first)) == 1
+    second = LogReader(RECORD, pipeline(Gives()), stored(first)).read([Chunk(b"b\n", "stdout", 1, 4)])
+    assert warnings_of(second) == []
+
+
+class Counts(LogParser):
+    """Counts its lines; its state of `breaking` lines cannot be loaded, and leaves it half loaded."""
+
+    breaking = -1
+
+    @property
+    def state(self):
+        return {"lines": self.lines}
+
+    @state.setter
+    def state(self, state):
+        self.lines = state.get("lines", 0)
+        if self.lines == self.breaking:
+            raise RuntimeError("says the parser")
+
+    def feed(self, line: str):
+        self.lines += 1
+        return [Metrics({"lines": self.lines})]
+
+
+def test_parsers_that_cannot_go_on_are_made_anew_and_the_loss_is_said() -> None:
+    class Breaks(Counts):
+        breaking = 1
+
+    first = LogReader(RECORD, pipeline(Breaks()), None).read(chunks(b"a\n", 2))
+    half = LogReader(RECORD, pipeline(Breaks()), stored(first))
+    assert half.stale == "RuntimeError: says the parser"
+    anew = LogReader(RECORD, pipeline(Breaks()), forgetting(stored(first), half.stale))
+    assert (anew.stale, anew.offset) == (None, 2)
+    reading = anew.read([Chunk(b"b\n", "stdout", 1, 4)])
+    assert reading.last_metrics["lines"] == 1, "it knows nothing of before"
+    (lost,) = warnings_of(reading)
+    assert "is lost" in lost
+    assert "RuntimeError: says the parser" in lost
+    after = LogReader(RECORD, pipeline(Counts()), stored(reading)).read([Chunk(b"c\n", "stdout", 1, 6)])
+    assert (after.last_metrics["lines"], warnings_of(after)) == (2, [])
+
+
+def test_auto_takes_over_from_any_parsers_without_losing_what_is_half_read() -> None:
+    class Silent(LogParser):
+        def feed(self, line: str):
+            return ()
+
+    first = LogReader(RECORD, pipeline(Silent(), Counts()), None).read(chunks(b"a\nloss=0.", 9))
+    notice = Fault(100009, "taken over", "warning")
+    reader = auto_reader(RECORD, stored(first), notice=notice)
+    reading = reader.read([Chunk(b"25\n", "stdout", 1, 12)])
+    assert reading.last_metrics == {"timestamp": 1, "loss": 0.25}
+    assert warnings_of(reading) == ["taken over"]
+    assert not reads_auto(stored(first))
+    assert reads_auto(stored(reading))
+    after = auto_reader(RECORD, stored(reading), notice=notice).read([Chunk(b"loss=1\n", "stdout", 1, 19)])
+    assert warnings_of(after) == []

@@ -1,6 +1,7 @@
 """From a request to what is executed."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -74,3 +75,11 @@ def test_an_output_folder_that_cannot_be_made_is_refused(make, tmp_path):
     (tmp_path / "output").write_text("a file")
     with pytest.raises(LaunchError, match=r"output cannot be made: File exists"):
         command_of(make("x"), {})
+
+
+def test_a_job_sees_the_gpus_that_were_leased_to_it(make):
+    environ = {"CUDA_VISIBLE_DEVICES": "0,1,2,3"}
+    leased = replace(make("x", env={"CUDA_VISIBLE_DEVICES": "3"}), gpus=("GPU-a", "GPU-b"))
+    env = command_of(leased, environ)["env"]
+    assert (env["CUDA_VISIBLE_DEVICES"], env["CUDA_DEVICE_ORDER"]) == ("GPU-a,GPU-b", "PCI_BUS_ID")
+    assert command_of(make("x"), environ)["env"]["CUDA_VISIBLE_DEVICES"] == "0,1,2,3", "none leased: left as it was"

@@ -1,5 +1,7 @@
 """The entries of `containers`."""
 
+from dataclasses import replace
+
 from k12ai_ws.launchers.launcher import RunStats
 from k12ai_ws.monitor.containers import container_entries
 from k12ai_ws.monitor.gpus import GpuProcess, GpuReading
@@ -11,7 +13,7 @@ JOB = JobRecord(job_id="j1", user="ann", service_uuid="p1", service_name="k12cv"
 
 def test_an_entry_has_every_field_of_the_contract() -> None:
     gpus = GpuReading(processes=(GpuProcess(0, 8, 2048, 12.5),))
-    assert container_entries({"j1": RUN}, {"j1": JOB}, gpus, {"j1": "k12ai-j1"}) == [
+    assert container_entries({"j1": replace(RUN, name="k12ai-j1")}, {"j1": JOB}, gpus) == [
         {
             "id": "4711",
             "name": "k12ai-j1",

@@ -16,5 +16,9 @@ def test_a_process_listed_once_per_instance_counts_its_use_once() -> None:
 def test_nothing_known_is_left_out() -> None:
     assert GpuReading(processes=(GpuProcess(0, 1),)).used_by([1]) == {}
     assert GpuReading().used_by([]) == {}
-    assert GpuStats().fields() == {}
-    assert GpuStats(memory_total=0, memory_usage=0).fields() == {"gpu_memory_total": 0, "gpu_memory_usage": 0}
+    assert GpuStats().fields() == {"index": 0}
+    assert GpuStats(memory_total=0, memory_usage=0).fields() == {
+        "gpu_memory_total": 0,
+        "gpu_memory_usage": 0,
+        "index": 0,
+    }

@@ -138,7 +138,7 @@ async def test_a_hanging_reader_gives_its_last_sample_and_leaves_the_others_alon
         clock.now += 0.0625
         problem = {"item": "gpus", "message": "no answer for 0.1 s", "stale": True, "age_s": 5.1}
         for stats in (await waiting, await monitor.snapshot({"gpus"})):
-            assert stats.info() == {"gpus": [{"name": "gpu 1"}], "problems": [problem]}
+            assert stats.info() == {"gpus": [{"name": "gpu 1", "index": 0}], "problems": [problem]}
         whole = (await monitor.snapshot({"gpus", "disks"})).info()
         assert whole["disks"]
         assert [problem["item"] for problem in whole["problems"]] == ["gpus"]
@@ -165,7 +165,7 @@ async def test_a_reader_that_comes_back_is_fresh_again(gpus: Gpus, tmp_path: Pat
         async with asyncio.timeout(5):
             while "problems" in (info := (await monitor.snapshot({"gpus"})).info()):
                 pass  # a snapshot lets the loop run
-        assert info == {"gpus": [{"name": "gpu 1"}]}
+        assert info == {"gpus": [{"name": "gpu 1", "index": 0}]}
 
 
 async def test_a_reader_that_raises_gives_its_last_sample_and_the_reason(
@@ -179,13 +179,13 @@ async def test_a_reader_that_raises_gives_its_last_sample_and_the_reason(
             clock.now += 2
             info = (await monitor.snapshot({"gpus"})).info()
         assert info == {
-            "gpus": [{"name": "gpu 1"}],
+            "gpus": [{"name": "gpu 1", "index": 0}],
             "problems": [{"item": "gpus", "message": "OSError: the bus is gone", "stale": True, "age_s": 4.0}],
         }
         assert [record.getMessage() for record in caplog.records] == ["reading gpus failed"]
         gpus.error = None
         clock.now += 2
-        assert (await monitor.snapshot({"gpus"})).info() == {"gpus": [{"name": "gpu 4"}]}
+        assert (await monitor.snapshot({"gpus"})).info() == {"gpus": [{"name": "gpu 4", "index": 0}]}
 
 
 async def test_a_path_that_fails_is_a_problem_of_the_disks(gpus: Gpus, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ class Device:
 class FakeNvml:
     """A driver with the given devices; its exceptions are the real ones."""
 
+    NVML_SUCCESS = pynvml.NVML_SUCCESS
     nvmlMemory_v2 = pynvml.nvmlMemory_v2
 
     def __init__(self, *devices: Device) -> None:
@@ -72,6 +73,10 @@ class FakeNvml:
         self._check(handle.fails, "name")
         return handle.name
 
+    def nvmlDeviceGetUUID(self, handle: Device) -> str:
+        self._check(handle.fails, "uuid")
+        return f"GPU-{self.devices.index(handle)}"
+
     def nvmlDeviceGetUtilizationRates(self, handle: Device) -> Any:
         self._check(handle.fails, "rates")
         return SimpleNamespace(gpu=handle.gpu, memory=1)
@@ -83,8 +88,12 @@ class FakeNvml:
         self._check(handle.fails, "memory_v2")
         return SimpleNamespace(total=handle.total, used=handle.used, reserved=GIB)
 
-    def nvmlDeviceGetComputeRunningProcesses(self, handle: Device) -> list[Any]:
+    def nvmlDeviceGetComputeRunningProcesses_v3(self, handle: Device) -> list[Any]:
         self._check(handle.fails, "processes")
+        return [SimpleNamespace(pid=pid, usedGpuMemory=memory) for pid, memory in handle.running]
+
+    def nvmlDeviceGetComputeRunningProcesses_v2(self, handle: Device) -> list[Any]:
+        self._check(handle.fails, "processes_v2")
         return [SimpleNamespace(pid=pid, usedGpuMemory=memory) for pid, memory in handle.running]
 
     def nvmlDeviceGetProcessUtilization(self, handle: Device, timeStamp: int) -> list[Any]:
@@ -111,6 +120,8 @@ def test_the_fields_of_a_gpu() -> None:
         "gpu_memory_total": 140 * GIB,
         "gpu_memory_usage": 35 * GIB,
         "gpu_memory_percent": 25.0,
+        "uuid": "GPU-0",
+        "index": 0,
     }
 
 
@@ -129,13 +140,14 @@ def test_nvml_is_started_once_and_given_back() -> None:
     ("call", "missing"),
     [
         ("name", {"name"}),
+        ("uuid", {"uuid"}),
         ("rates", {"gpu_percent"}),
         ("memory", {"gpu_memory_total", "gpu_memory_usage", "gpu_memory_percent"}),
         ("processes", set()),
     ],
 )
 def test_a_field_that_is_not_supported_is_left_out(call: str, missing: set[str]) -> None:
-    whole = GpuStats("x", 1.0, 2, 1).fields().keys()
+    whole = GpuStats("x", 1.0, 2, 1, "u").fields().keys()
     reading = reader(FakeNvml(Device(fails={call: NOT_SUPPORTED}))).read()
     assert reading.gpus[0].fields().keys() == whole - missing
     assert reading.problems == ()
@@ -146,18 +158,35 @@ def test_an_old_driver_gives_memory_as_it_can() -> None:
     assert gpu.memory_usage == 36 * GIB
 
 
+def test_an_old_driver_names_processes_as_it_can() -> None:
+    old = Device(running=[(10, GIB)], fails={"processes": pynvml.NVML_ERROR_FUNCTION_NOT_FOUND})
+    assert reader(FakeNvml(old)).read().processes == (GpuProcess(0, 10, GIB, None),)
+
+
+@pytest.mark.parametrize("error", [pynvml.NVML_SUCCESS, pynvml.NVML_ERROR_INSUFFICIENT_SIZE])
+def test_no_sample_or_one_too_many_is_no_fault(error: int) -> None:
+    reading = reader(FakeNvml(Device(running=[(10, GIB)], fails={"samples": error}))).read()
+    assert (reading.processes, reading.problems) == ((GpuProcess(0, 10, GIB, None),), ())
+
+
+def test_a_device_that_fails_while_it_is_read_says_so() -> None:
+    (gpu,) = reader(FakeNvml(Device(fails={"rates": LOST}))).read().gpus
+    assert (gpu.uuid, gpu.percent, gpu.problem) == ("GPU-0", None, "GPU 0: GPU is lost")
+
+
 def test_a_name_in_bytes_is_text() -> None:
     assert reader(FakeNvml(Device(name=b"Tesla K80"))).read().gpus[0].name == "Tesla K80"
 
 
-@pytest.mark.parametrize("call", ["handle", "name", "rates", "memory", "processes"])
+@pytest.mark.parametrize("call", ["handle", "name", "uuid", "rates", "memory", "processes"])
 def test_a_failing_device_does_not_hide_the_others(call: str) -> None:
     reading = reader(FakeNvml(Device(name="A"), Device(name="B", fails={call: LOST}), Device(name="C"))).read()
     names = [gpu.name for gpu in reading.gpus]
     assert names[0] == "A"
     assert names[-1] == "C"
     assert reading.problems == ("GPU 1: GPU is lost",)
-    assert ("B" in names) == (call in {"rates", "memory", "processes"})
+    assert [gpu.index for gpu in reading.gpus if gpu.problem] == ([] if call == "handle" else [1])
+    assert ("B" in names) == (call in {"uuid", "rates", "memory", "processes"})
 
 
 def test_processes_with_their_memory_and_newest_use() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -216,3 +217,18 @@ async def test_reopening_keeps_epoch_head_positions_and_bytes(open_store, make, 
     assert await everything(again) == before
     assert [e.seq for e in await again.append(make.change(1, "c"))] == [3]
     assert [json.loads(e.payload)["text"] for e in await everything(again)] == ["a", "b", "c"]
+
+
+async def test_large_params_are_written_once_and_not_with_every_batch(store, make) -> None:
+    def written() -> int:
+        """Bytes that this process has given to the kernel to write."""
+        return int(Path("/proc/self/io").read_text().split("wchar: ")[1].split()[0])
+
+    params = {"text": "x" * 1_000_000}
+    await store.append(make.change(1, "created", params=params))
+    before = written()
+    for i in range(50):
+        await store.append(make.change(1, f"batch {i}", params=params, status=JobStatus.RUNNING))
+    assert written() - before < 5_000_000
+    record = await store.job("job-1")
+    assert (record.params, record.status) == (params, JobStatus.RUNNING)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from k12ai_ws.store.sqlite import reader
 from k12ai_ws.store.store import Change
 from k12ai_ws.wire.filter import EVENT_TYPES, EventFilter
 from k12ai_ws.wire.status import JobStatus
@@ -56,10 +57,13 @@ def test_replay_is_the_filter_over_everything(data, filled, event_loop_run) -> N
     wanted = data.draw(FILTERS)
     after = data.draw(st.integers(0, 200))
     limit = data.draw(st.integers(1, 60))
+    span = data.draw(st.sampled_from([1, 3, 50, 20_000]))
     every_type = EventFilter(types=EVENT_TYPES)
     everything = event_loop_run(read_all(filled, every_type, 0, 1000))
     expected = [e for e in everything if e.seq > after and wanted.matches(e.key)]
-    assert event_loop_run(read_all(filled, wanted, after, limit)) == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "SPAN", span)
+        assert event_loop_run(read_all(filled, wanted, after, limit)) == expected
 
 
 @pytest.fixture
@@ -195,3 +199,19 @@ async def test_a_page_of_jobs_with_large_requests_is_bounded_and_none_is_left_ou
         pages.append([job.job_id for job in page.jobs])
         cursor = page.next
     assert pages == [["job-4", "job-3"], ["job-2", "job-1"], ["job-0"]]
+
+
+@pytest.mark.parametrize("wanted", [EventFilter(user="rare"), EventFilter(job_id="job-1", types=frozenset({"error"}))])
+async def test_a_page_looks_at_a_bounded_part_of_the_log_and_says_how_far(store, make, wanted: EventFilter) -> None:
+    """A filter that lets nothing through does not make one read go over the whole log."""
+    lines = [make.event("x", "log")] * (2 * reader.SPAN)
+    await store.append(Change(make.record(1), lines))
+    await store.append(Change(make.record(1, status=JobStatus.FINISHED), [make.event("end", "error")]))
+    await store.append(Change(make.record(2, user="rare"), [make.event("first")]))
+    scanned, pages = [0], []
+    while scanned[-1] < store.head:
+        page = await store.replay(wanted, scanned[-1])
+        pages.append([e.seq for e in page.events])
+        scanned.append(page.scanned)
+    assert scanned == [0, reader.SPAN, 2 * reader.SPAN, store.head]
+    assert pages == [[], [], [store.head if wanted.user else store.head - 1]]

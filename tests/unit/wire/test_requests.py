@@ -290,3 +290,18 @@ def test_any_bytes_are_an_object_or_refused(raw: bytes) -> None:
     else:
         answer = {"code": Code.NOT_JSON} if isinstance(found, dict) else {}
     assert answer["code"] == Code.NOT_JSON
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "rule"),
+    [
+        ("user", "a b", "user: must be 1 to 64 letters, digits, '_', '.' or '-', a letter or a digit first"),
+        ("service_name", "K", "service_name: must be 1 to 64 small letters, digits or '_', a letter first"),
+        ("op", "train", "op: must be a task's name with .start or .stop, such as train.start"),
+    ],
+)
+def test_a_rule_is_said_in_words(field: str, value: str, rule: str) -> None:
+    good = {"op": "train.start", "user": "u", "service_name": "s", "service_uuid": "p", "service_params": {}}
+    with pytest.raises(Refusal) as refused:
+        validate(FrameworkRequest, good | {field: value})
+    assert refused.value.fault.message == rule

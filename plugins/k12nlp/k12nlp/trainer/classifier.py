@@ -1,7 +1,8 @@
 """What every kind of model can do, and the one place that knows the kinds."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,26 +18,31 @@ class Pass(NamedTuple):
     accuracy: float
 
 
-class Classifier(Protocol):
+class Classifier(ABC):
     """A model that learns epoch by epoch, and whose whole state is arrays and JSON values."""
 
     learning_rate: ClassVar[float]
     """The default step size of its kind."""
 
     @classmethod
+    @abstractmethod
     def create(cls, texts: Sequence[str], classes: int, seed: int) -> Self:
         """A new model; what it has to know of the vocabulary comes from the training texts alone."""
 
     @classmethod
+    @abstractmethod
     def restore(cls, settings: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], classes: int) -> Self:
         """The model that `settings` and `arrays` describe. Raises KeyError, TypeError or ValueError for what is not."""
 
+    @abstractmethod
     def settings(self) -> dict[str, Any]:
         """What `restore` needs besides the arrays, as JSON values."""
 
+    @abstractmethod
     def arrays(self) -> Arrays:
         """Weights, and the state of the optimiser: training goes on from them as if it had never stopped."""
 
+    @abstractmethod
     def encode(self, texts: Sequence[str]) -> Any:
         """The texts as this model takes them; a row of it is a text."""
 
@@ -52,7 +58,25 @@ class Classifier(Protocol):
         step: Callable[[], None],
     ) -> Pass:
         """One pass over the rows in `order`, `batch` at a time; calls `step` after each batch."""
+        self.begin(seed)
+        loss = right = 0.0
+        for at in range(0, len(order), batch):
+            rows = order[at : at + batch]
+            cost, hits = self.learn(encoded[rows], labels[rows], rate)
+            loss += cost
+            right += hits
+            step()
+        return Pass(loss / len(order), right / len(order))
 
+    @abstractmethod
+    def begin(self, seed: int) -> None:
+        """A pass begins; `seed` decides whatever is random in it, but the order."""
+
+    @abstractmethod
+    def learn(self, encoded: Any, labels: Numbers, rate: float) -> tuple[float, int]:
+        """One step of size `rate` on these rows; the sum of their losses and how many were right, before the step."""
+
+    @abstractmethod
     def probabilities(self, encoded: Any) -> NDArray[np.float64]:
         """The probability of each class for each row: [rows, classes]."""
 

@@ -1,13 +1,13 @@
 """Multinomial logistic regression on hashed n-grams, by plain mini-batch gradient descent."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import features
-from .classifier import Arrays, Numbers, Pass
+from .classifier import Arrays, Classifier, Numbers
 
 DECAY = 1e-4
 """The L2 penalty: half of this times the squared weights is added to the loss."""
@@ -15,7 +15,7 @@ BIAS_RATE = 0.1
 """Texts have length 1 spread over many n-grams, the bias's input is 1 every time: it would run ahead."""
 
 
-class Linear:
+class Linear(Classifier):
     """One weight per n-gram bucket and class: [BUCKETS, classes], and a bias per class."""
 
     learning_rate: ClassVar[float] = 5.0
@@ -55,33 +55,21 @@ class Linear:
         """A sparse matrix [texts, BUCKETS], rows of length 1 (or 0 for a text without any n-gram)."""
         return features.weigh(features.count(texts), self._idf)
 
-    def fit(
-        self,
-        encoded: Any,
-        labels: Numbers,
-        *,
-        order: Numbers,
-        batch: int,
-        rate: float,
-        seed: int,
-        step: Callable[[], None],
-    ) -> Pass:
+    def begin(self, seed: int) -> None:
         """See Classifier. Nothing here is random but the order, so `seed` is not needed."""
-        loss = right = 0.0
-        for at in range(0, len(order), batch):
-            rows = order[at : at + batch]
-            texts, truth = encoded[rows], labels[rows]
-            shares = _softmax(texts @ self._weight + self._bias)
-            each = np.arange(len(rows))
-            loss -= float(np.log(np.maximum(shares[each, truth], 1e-12)).sum())
-            right += float((shares.argmax(axis=1) == truth).sum())
-            shares[each, truth] -= 1
-            shares *= np.float32(rate / len(rows))
-            self._weight *= np.float32(max(0.0, 1 - rate * DECAY))
-            self._weight -= texts.T @ shares
-            self._bias -= np.float32(BIAS_RATE) * shares.sum(axis=0)
-            step()
-        return Pass(loss / len(order), right / len(order))
+
+    def learn(self, encoded: Any, labels: Numbers, rate: float) -> tuple[float, int]:
+        """See Classifier."""
+        shares = _softmax(encoded @ self._weight + self._bias)
+        each = np.arange(len(labels))
+        loss = -float(np.log(np.maximum(shares[each, labels], 1e-12)).sum())
+        right = int((shares.argmax(axis=1) == labels).sum())
+        shares[each, labels] -= 1
+        shares *= np.float32(rate / len(labels))
+        self._weight *= np.float32(max(0.0, 1 - rate * DECAY))
+        self._weight -= encoded.T @ shares
+        self._bias -= np.float32(BIAS_RATE) * shares.sum(axis=0)
+        return loss, right
 
     def probabilities(self, encoded: Any) -> NDArray[np.float64]:
         """See Classifier."""

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as nnf
 
-from .classifier import Arrays, Numbers, Pass
+from .classifier import Arrays, Classifier, Numbers
 
 LENGTH = 128
 """Characters read of a text; the rest is left out."""
@@ -60,7 +60,7 @@ class _Net(nn.Module):  # type: ignore[misc, unused-ignore]
         return self.head(self.drop(torch.cat([mean, hidden.masked_fill(blank, -1e4).amax(dim=1)], dim=1)))
 
 
-class Transformer:
+class Transformer(Classifier):
     """The network and its optimiser (AdamW)."""
 
     learning_rate: ClassVar[float] = 0.001
@@ -122,37 +122,24 @@ class Transformer:
                     ids[row, at, column] = 2 + zlib.crc32(gram) % (BUCKETS - 2)
         return ids
 
-    def fit(
-        self,
-        encoded: Any,
-        labels: Numbers,
-        *,
-        order: Numbers,
-        batch: int,
-        rate: float,
-        seed: int,
-        step: Callable[[], None],
-    ) -> Pass:
+    def begin(self, seed: int) -> None:
         """See Classifier. `seed` decides what is dropped and masked."""
         torch.manual_seed(seed)
         self._net.train()
+
+    def learn(self, encoded: Any, labels: Numbers, rate: float) -> tuple[float, int]:
+        """See Classifier."""
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        loss = right = 0.0
-        for at in range(0, len(order), batch):
-            rows = order[at : at + batch]
-            ids, truth = _trim(encoded[rows]), torch.from_numpy(labels[rows])
-            hide = (torch.rand(ids.shape[:2]) < MASKED)[..., None] & (ids > 0)
-            scores = self._net(ids.masked_fill(hide, 1))
-            cost = nnf.cross_entropy(scores, truth, label_smoothing=SMOOTHING)
-            self._optimiser.zero_grad()
-            cost.backward()
-            nn.utils.clip_grad_norm_(self._net.parameters(), CLIP)
-            self._optimiser.step()
-            loss += float(cost.detach()) * len(rows)
-            right += int((scores.argmax(dim=1) == truth).sum())
-            step()
-        return Pass(loss / len(order), right / len(order))
+        ids, truth = _trim(encoded), torch.from_numpy(labels)
+        hide = (torch.rand(ids.shape[:2]) < MASKED)[..., None] & (ids > 0)
+        scores = self._net(ids.masked_fill(hide, 1))
+        cost = nnf.cross_entropy(scores, truth, label_smoothing=SMOOTHING)
+        self._optimiser.zero_grad()
+        cost.backward()
+        nn.utils.clip_grad_norm_(self._net.parameters(), CLIP)
+        self._optimiser.step()
+        return float(cost.detach()) * len(labels), int((scores.argmax(dim=1) == truth).sum())
 
     def probabilities(self, encoded: Any) -> NDArray[np.float64]:
         """See Classifier."""

@@ -1,0 +1,162 @@
+"""From a launch request to the engine's description of its container, everything shut that a job does not need."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from k12ai_ws.drivers.spec import ROLES, Resources, Role
+from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
+from k12ai_ws.wire.codes import Code
+from k12ai_ws.wire.status import Reason
+
+from .policy import ROOT, full_name, resolved, target_of
+
+LABEL: Final = "k12ai.service"
+SERVICE, OP, USER, UUID = (f"{LABEL}.{name}" for name in ("name", "op", "user", "uuid"))
+JOB, SERVER, PLACE = (f"{LABEL}.{name}" for name in ("job", "server", "place"))
+"""The labels. `server` is the id of the server that owns the container, `place` of the data folder it works in."""
+
+_TOKEN: Final = re.compile(r"\{(" + "|".join(ROLES) + r")\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What every container gets besides its resources: `user` (`uid:gid`), bytes of /tmp, processes, and bytes of the
+    engine's own log (which holds twice as much).
+    """
+
+    user: str
+    tmp_bytes: int
+    pids: int
+    log_bytes: int
+
+
+def name_of(job_id: str) -> str:
+    """The container's name. One job, one name: so that the engine itself refuses to start a job twice."""
+    return f"k12ai-{job_id}"
+
+
+def describe(request: LaunchRequest, resources: Resources, bounds: Bounds, owner: Mapping[str, str]) -> dict[str, Any]:
+    """The body of `POST /containers/create`; `owner` are the labels of the server. Raises LaunchError.
+
+    The command is the whole command: an image's own entry point does not come before it.
+    """
+    spec = request.spec
+    roles = {role: f"{ROOT}/{role}" for role in _roles(request)}
+    return {
+        "Image": full_name(spec.image or ""),  # as the policy judged it: `beef` alone could also be an image's id
+        "Entrypoint": [_fill(word, roles, f"command[{i}]") for i, word in enumerate(spec.command)],
+        "Cmd": [],
+        "Env": _environment(request, roles),
+        "WorkingDir": roles["output"],
+        "User": bounds.user,
+        "Tty": False,
+        "OpenStdin": False,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "StopSignal": "SIGTERM",
+        "Healthcheck": {"Test": ["NONE"]},
+        "Labels": {
+            SERVICE: request.service_name,
+            OP: request.op,
+            USER: request.user,
+            UUID: request.service_uuid,
+            JOB: request.job_id,
+            **owner,
+        },
+        "HostConfig": _host_config(request, resources, bounds, roles),
+    }
+
+
+def _host_config(
+    request: LaunchRequest, resources: Resources, bounds: Bounds, roles: Mapping[Role, str]
+) -> dict[str, Any]:
+    assert resources.cpus is not None and resources.memory is not None  # noqa: S101, PT018 - the policy filled them in
+    config: dict[str, Any] = {
+        "NetworkMode": request.spec.network or "none",
+        "Init": True,
+        "Privileged": False,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges:true"],
+        "ReadonlyRootfs": True,
+        "IpcMode": "private",
+        "RestartPolicy": {"Name": "no"},
+        "AutoRemove": False,
+        "Memory": resources.memory,
+        "MemorySwap": resources.memory,  # both together: no swap
+        "NanoCpus": int(resources.cpus * 1e9),
+        "PidsLimit": bounds.pids,
+        "ShmSize": resources.shm,
+        "Tmpfs": {"/tmp": f"rw,nosuid,nodev,mode=1777,size={bounds.tmp_bytes}"},  # noqa: S108 - the container's own
+        "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
+        "LogConfig": {
+            "Type": "local",  # the only one of the engine's that keeps every byte as it was printed
+            "Config": {"max-size": str(bounds.log_bytes), "max-file": "2", "compress": "false"},
+        },
+        "Mounts": [
+            *(_bind(request.folders[role], target, role != "output") for role, target in roles.items()),
+            *(_bind(resolved(mount), target_of(mount), mount.read_only) for mount in request.spec.extra_mounts),
+        ],
+    }
+    if request.gpus:
+        config["DeviceRequests"] = [{"Driver": "nvidia", "DeviceIDs": list(request.gpus), "Capabilities": [["gpu"]]}]
+    return config
+
+
+def _bind(source: Path, target: str, read_only: bool) -> dict[str, Any]:
+    return {
+        "Type": "bind",
+        "Source": _sound(str(source.resolve()), f"the folder {str(source)!r}"),
+        "Target": target,
+        "ReadOnly": read_only,
+        "BindOptions": {"Propagation": "rprivate"},
+    }
+
+
+def _roles(request: LaunchRequest) -> Sequence[Role]:
+    if "output" not in request.folders:
+        raise _unfit(f"job {request.job_id} has no output folder, and a job runs in its output folder")
+    return [role for role in ROLES if role in request.folders and (role in request.spec.mounts or role == "output")]
+
+
+def _environment(request: LaunchRequest, roles: Mapping[Role, str]) -> list[str]:
+    env = {"HOME": "/tmp", "PYTHONUNBUFFERED": "1"}  # noqa: S108 - the container's own, and its only place to write
+    for name, value in request.spec.env.items():
+        if not name or "=" in name:
+            raise _unfit(f"env has a variable of the name {name!r}: a name is not empty and holds no '='")
+        env[_sound(name, f"the name env[{name!r}]")] = _fill(value, roles, f"env[{name!r}]")
+    env |= {f"K12AI_{role.upper()}": path for role, path in roles.items()}  # last: these are true whatever is asked
+    # An image of NVIDIA's asks for all of them by itself, and a driver could ask for another job's.
+    env["NVIDIA_VISIBLE_DEVICES"] = ",".join(request.gpus) or "void"
+    return [f"{name}={value}" for name, value in env.items()]
+
+
+def _fill(text: str, roles: Mapping[Role, str], where: str) -> str:
+    paths: dict[str, str] = {str(role): path for role, path in roles.items()}
+
+    def place(match: re.Match[str]) -> str:
+        role: str = match[1]
+        if role not in paths:
+            raise _unfit(
+                f"{where} speaks of {{{role}}}, but this job has no such folder: either the operator has configured "
+                f"none, or the driver's LaunchSpec leaves {role!r} out of its mounts"
+            )
+        return paths[role]
+
+    return _sound(_TOKEN.sub(place, text), where)
+
+
+def _sound(text: str, where: str) -> str:
+    if "\0" in text:
+        raise _unfit(f"{where} holds a NUL character, which no command or variable can carry")
+    try:
+        text.encode()
+    except UnicodeEncodeError as e:
+        raise _unfit(f"{where} cannot be written in UTF-8, and the engine takes nothing else: {e.reason}") from e
+    return text
+
+
+def _unfit(message: str) -> LaunchError:
+    return LaunchError(Code.START_FAILED, Reason.LAUNCH_FAILED, message)

@@ -1,0 +1,162 @@
+"""The docker launcher: a hardened container per job, that outlives the server and is found again by the next one."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from k12ai_ws.drivers.spec import LaunchSpec, Resources
+from k12ai_ws.launchers.following import follow, until
+from k12ai_ws.launchers.launcher import (
+    Capacity,
+    Chunk,
+    Handle,
+    Launcher,
+    LaunchError,
+    LaunchRequest,
+    RunStats,
+)
+from k12ai_ws.launchers.process.rundir import EXIT, JOURNAL
+from k12ai_ws.wire.codes import Code
+from k12ai_ws.wire.job import Exit
+from k12ai_ws.wire.status import Reason
+
+from .container import Bounds
+from .engine import Container, Engine, EngineError
+from .outputs import default_user
+from .policy import Policy
+from .runs import Owner, Runs
+from .usage import ContainerMeter, ContainerRef
+
+T = TypeVar("T")
+
+_READING_THREADS: Final = 4
+_CONTROL_THREADS: Final = 8
+_TMP_BYTES: Final = 1 << 30
+_PIDS: Final = 1024
+
+
+class DockerLauncher(Launcher):
+    """Runs each job in a container of its own, recorded in `runs_dir/<job_id>`.
+
+    `server_id`: who owns the containers; another server never touches them. `data_dir`: the place where this server
+    works: containers of an earlier server of the same place, whose data are gone, are removed. `user`: `uid:gid` of
+    the containers, by default the server's own, and where that is root a user without rights. `max_log_bytes`: bound
+    of one job's journal; `engine_log_bytes` (by default as much) of each of the two files of the engine's own log of
+    it. `pull`: fetch images that are missing.
+    """
+
+    name = "docker"
+
+    def __init__(
+        self,
+        runs_dir: Path,
+        engine: Engine,
+        policy: Policy,
+        *,
+        server_id: str,
+        data_dir: Path,
+        user: str | None = None,
+        grace_s: float = 10.0,
+        max_log_bytes: int = 1 << 30,
+        engine_log_bytes: int | None = None,
+        tmp_bytes: int = _TMP_BYTES,
+        pids: int = _PIDS,
+        pull: bool = False,
+        stats_interval_s: float = 1.0,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._engine = engine
+        self._policy = policy
+        self._meter = ContainerMeter(interval_s=stats_interval_s, engine_stats=engine.stats)
+        self._runs = Runs(
+            runs_dir,
+            engine,
+            policy,
+            Bounds(user or default_user(), tmp_bytes, pids, engine_log_bytes or max_log_bytes),
+            Owner(server_id, place_of(data_dir)),
+            max_log_bytes=max_log_bytes,
+            grace_s=grace_s,
+            pull=pull,
+            clock_ms=clock_ms,
+            peak=lambda container: self._meter.peak(_ref(container)),
+        )
+        self._reading = ThreadPoolExecutor(_READING_THREADS, "docker-journal")
+        self._control = ThreadPoolExecutor(_CONTROL_THREADS, "docker-control")
+
+    async def check(self, spec: LaunchSpec) -> Resources:
+        """See `Launcher.check`. Raises LaunchError (100106) where the operator's policy does not allow the spec."""
+        return await _in(self._control, partial(self._policy.allow, spec))
+
+    async def capacity(self) -> Capacity:
+        """See `Launcher.capacity`."""
+        try:
+            info = await _in(self._control, self._engine.info)
+        except EngineError as e:
+            raise LaunchError(Code.ENGINE_FAILED, Reason.ENGINE_FAILED, e.message) from e
+        return Capacity(float(info["NCPU"]), int(info["MemTotal"]))
+
+    async def launch(self, request: LaunchRequest) -> Handle:
+        """See `Launcher.launch`."""
+        return await _in(self._control, partial(self._runs.launch, request))
+
+    async def logs(self, handle: Handle, position: int) -> AsyncIterator[Sequence[Chunk]]:
+        """See `Launcher.logs`. Raises OSError where the journal cannot be read now: read on from the last position."""
+        run = self._runs.path(handle)
+        await _in(self._control, partial(self._runs.attend, handle))
+        over = lambda: (run / EXIT).exists() or not run.exists()  # noqa: E731
+        async for chunks in follow(run / JOURNAL, position, over, partial(_in, self._reading)):
+            yield chunks
+
+    async def wait(self, handle: Handle) -> Exit:
+        """See `Launcher.wait`."""
+        run = self._runs.path(handle)
+        return await until(partial(self._runs.end_of, run), partial(_in, self._reading))
+
+    async def stop(self, handle: Handle, grace_s: float) -> None:
+        """See `Launcher.stop`. Asked again, the shorter grace holds. Raises LaunchError where no engine answers."""
+        await _in(self._control, partial(self._runs.stop, handle, max(0.0, grace_s)))
+
+    async def adopt(self) -> Mapping[str, Handle]:
+        """See `Launcher.adopt`. An engine that does not answer is waited for by each run, not here."""
+        return await _in(self._control, self._runs.adopt)
+
+    async def stats(self, handles: Mapping[str, Handle]) -> Mapping[str, RunStats]:
+        """See `Launcher.stats`: from the kernel's files, or the engine's counters where those are not to be seen."""
+        living = {job_id: self._runs.living(handle) for job_id, handle in handles.items()}
+        refs = {job_id: _ref(container) for job_id, container in living.items() if container is not None}
+        return await _in(self._reading, partial(self._meter.measure, refs)) if refs else {}
+
+    async def release(self, handle: Handle) -> None:
+        """See `Launcher.release`. The container is removed; the journal and the record of the end stay."""
+        await _in(self._control, partial(self._runs.release, handle))
+
+    async def close(self) -> None:
+        """See `Launcher.close`."""
+        await _in(self._control, self._runs.close)
+        self._reading.shutdown(wait=False)
+        self._control.shutdown(wait=False)
+        self._engine.close()
+
+
+async def _in(pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(pool, call)
+
+
+def place_of(data_dir: Path) -> str:
+    """Names this machine's folder on an engine that several machines may share."""
+    try:
+        machine = Path("/etc/machine-id").read_text("ascii").strip()
+    except OSError:  # a container, say
+        machine = ""
+    return hashlib.sha256(f"{machine}:{data_dir.resolve()}".encode()).hexdigest()[:32]
+
+
+def _ref(container: Container) -> ContainerRef:
+    state = container["State"]
+    name = str(container["Name"]).lstrip("/")
+    return ContainerRef(str(container["Id"]), int(state["Pid"]), name, int(container["HostConfig"]["Memory"]))

@@ -1,0 +1,290 @@
+"""The containers of one server, and what is recorded of them: launched, found again, stopped, removed. Blocking.
+
+<runs_dir>/<job_id>/      mode 0700
+    run.json              written before the container is started: its id, and what holds for it
+    journal               all that it printed (see `process/journal.py`)
+    stop.json             what was done to end it (see `recorder.py`)
+    exit.json             how it ended: the fields of `wire.job.Exit`; written last, and once
+"""
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from k12ai_ws.launchers.launcher import Handle, LaunchError, LaunchRequest
+from k12ai_ws.launchers.process.rundir import EXIT, read_json, write_json
+from k12ai_ws.wire.codes import Code
+from k12ai_ws.wire.job import Exit
+from k12ai_ws.wire.status import Reason
+
+from .container import JOB, PLACE, SERVER, Bounds, describe, name_of
+from .engine import Container, Engine, EngineError, EngineGone
+from .outputs import hand_over
+from .policy import Policy
+from .recorder import Recorder
+from .warden import Warden
+
+RUN: Final = "run.json"
+_DYING_S: Final = 5.0
+"""How long a container that was told to end is waited for before it is removed."""
+_JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose containers these are: the server's id, and the place of the data folder that it works in."""
+
+    server: str
+    place: str
+
+
+class Runs:
+    """See the module. `pull`: fetch an image that is not there; `peak` as for `Recorder`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        engine: Engine,
+        policy: Policy,
+        bounds: Bounds,
+        owner: Owner,
+        *,
+        max_log_bytes: int,
+        grace_s: float,
+        pull: bool,
+        clock_ms: Callable[[], int],
+        peak: Callable[[Container], int | None],
+    ) -> None:
+        self._folder = folder.absolute()
+        self._engine = engine
+        self._policy = policy
+        self._bounds = bounds
+        self._owner = owner
+        self._max_log_bytes = max_log_bytes
+        self._grace_s = grace_s
+        self._pull = pull
+        self._clock_ms = clock_ms
+        self._peak = peak
+        self._recorders: dict[str, Recorder] = {}
+        self._changing = threading.Lock()
+        self._closed = False
+
+    def path(self, handle: Handle) -> Path:
+        """The run's directory. Raises LaunchError where the handle is none of this launcher's."""
+        job_id = handle.get("run")
+        if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id):
+            raise LaunchError(
+                Code.START_FAILED, Reason.LAUNCH_FAILED, f"{job_id!r} is no id of a run: letters, digits, '_', '.', '-'"
+            )
+        return self._folder / job_id
+
+    def launch(self, request: LaunchRequest) -> Handle:
+        """Starts the job's container, unless it was started before. Raises LaunchError; then nothing runs."""
+        run = self.path({"run": request.job_id})
+        if (run / EXIT).exists() and (known := read_json(run / RUN)):
+            return {"run": request.job_id, "container": str(known["container"])}
+        resources = self._policy.allow(request.spec)
+        owner = {SERVER: self._owner.server, PLACE: self._owner.place}
+        config = describe(request, resources, self._bounds, owner)
+        try:
+            found = self._engine.inspect(name_of(request.job_id))
+            if found is not None:
+                container = self._own(found, request.job_id)
+            else:
+                hand_over(request.folders["output"], self._bounds.user)
+                container = self._create(request, config)
+            handle = {"run": request.job_id, "container": container}
+            if found is None or found["State"]["Status"] == "created":
+                self._start(run, handle, request)
+            else:
+                self.attend(handle)
+        except EngineError as e:
+            raise self._failure(e, request) from e
+        except OSError as e:
+            raise LaunchError(
+                Code.START_FAILED, Reason.LAUNCH_FAILED, f"the run's directory {run} cannot be made: {e.strerror or e}"
+            ) from e
+        return handle
+
+    def end_of(self, run: Path) -> Exit | None:
+        """How the run ended; None while it goes on."""
+        end = read_json(run / EXIT)
+        if end is None:
+            return None if run.exists() else Exit(lost=True, ended_ms=self._clock_ms(), message=f"{run} is gone")
+        return Exit(**{key: value for key, value in end.items() if key in Exit.__dataclass_fields__})
+
+    def attend(self, handle: Handle) -> None:
+        """Makes sure that the run is recorded, where it has not ended."""
+        run = self.path(handle)
+        with self._changing:
+            if handle["run"] not in self._recorders and run.exists() and not (run / EXIT).exists() and not self._closed:
+                self._record(str(handle["run"]), handle).begin()
+
+    def stop(self, handle: Handle, grace_s: float) -> None:
+        """Has the run end. Raises LaunchError where the engine does not take the order."""
+        run = self.path(handle)
+        if (run / EXIT).exists() or not run.exists():
+            return
+        self.attend(handle)
+        recorder = self._recorders.get(str(handle["run"]))
+        try:
+            if recorder is not None:
+                recorder.warden.stop(grace_s)
+        except EngineError as e:
+            raise LaunchError(Code.ENGINE_FAILED, Reason.ENGINE_FAILED, e.message) from e
+
+    def adopt(self) -> Mapping[str, Handle]:
+        """The runs of this server that were started and not released, taken up where they were left.
+
+        Where the engine does not answer, those that are recorded here. Containers of an earlier server that worked in
+        the same place, whose data are gone, are removed; nobody else's are touched.
+        """
+        found: dict[str, Handle] = {}
+        if self._folder.is_dir():
+            for run in sorted(self._folder.iterdir()):
+                if _JOB_ID.fullmatch(run.name) and (known := read_json(run / RUN)):
+                    found[run.name] = {"run": run.name, "container": str(known["container"])}
+        try:
+            for container in self._engine.containers([f"{PLACE}={self._owner.place}"]):
+                self._claim(container, found)
+        except EngineError as e:
+            log.error("%s; jobs that run there are taken up when it does", e)
+        for handle in found.values():
+            self.attend(handle)
+        return found
+
+    def _claim(self, container: Container, found: dict[str, Handle]) -> None:
+        labels = container["Labels"]
+        job_id = labels.get(JOB, "")
+        if labels.get(SERVER) != self._owner.server:
+            log.warning(
+                "container %s belongs to a server that worked here before and whose data are gone: removed",
+                container["Names"][0].lstrip("/"),
+            )
+            self._engine.remove(container["Id"])
+        elif job_id not in found and _JOB_ID.fullmatch(job_id):  # created, and its server died before it could say so
+            found[job_id] = {"run": job_id, "container": container["Id"]}
+
+    def release(self, handle: Handle) -> None:
+        """Removes the container of an ended run, and one that never ran; its journal and its end stay."""
+        run = self.path(handle)
+        recorder = self._recorders.get(str(handle["run"]))
+        if recorder is not None and not recorder.ended(_DYING_S if recorder.warden.orders.kill_ms is not None else 0.0):
+            return
+        try:
+            self._engine.remove(str(handle["container"]))
+        except EngineError as e:
+            log.warning("container %s is left until the next start: %s", handle["container"], e)
+            return
+        (run / RUN).unlink(missing_ok=True)
+        with self._changing:
+            self._recorders.pop(str(handle["run"]), None)
+
+    def living(self, handle: Handle) -> Container | None:
+        """The record of a running container."""
+        recorder = self._recorders.get(str(handle.get("run")))
+        return recorder.living if recorder else None
+
+    def close(self) -> None:
+        """Leaves the containers alone from here on."""
+        with self._changing:
+            self._closed = True
+            recorders = list(self._recorders.values())
+            self._recorders.clear()
+        for recorder in recorders:
+            recorder.close()
+
+    # ---- small things
+
+    def _create(self, request: LaunchRequest, config: Mapping[str, Any]) -> str:
+        name = name_of(request.job_id)
+        try:
+            return self._engine.create(name, config)
+        except EngineError as e:
+            if e.status != 404 or not self._pull or not request.spec.image:
+                raise
+            log.info("image %s is not there: pulling it", request.spec.image)
+            self._engine.pull(request.spec.image)
+            return self._engine.create(name, config)
+
+    def _own(self, container: Container, job_id: str) -> str:
+        labels = container["Config"]["Labels"] or {}
+        if labels.get(SERVER) != self._owner.server or labels.get(JOB) != job_id:
+            raise LaunchError(
+                Code.START_FAILED,
+                Reason.LAUNCH_FAILED,
+                f"a container of the name {name_of(job_id)} is there, and it is not this server's",
+            )
+        return str(container["Id"])
+
+    def _start(self, run: Path, handle: Handle, request: LaunchRequest) -> None:
+        run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        limits = {"time_limit_s": request.spec.resources.time_limit_s}
+        write_json(run / RUN, {"container": handle["container"], **limits})
+        with self._changing:
+            waiting = self._recorders.pop(request.job_id, None)  # of a container that was found before its start
+            recorder = self._record(request.job_id, handle)
+        if waiting is not None:
+            waiting.close()
+        try:
+            recorder.attach()
+            self._engine.start(recorder.container)
+        except BaseException:
+            with self._changing:
+                del self._recorders[request.job_id]
+            recorder.close()
+            (run / RUN).unlink(missing_ok=True)
+            self._undo(recorder.container)
+            raise
+        recorder.begin()
+
+    def _undo(self, container: str) -> None:
+        try:
+            self._engine.remove(container)
+        except EngineError as e:
+            log.warning("container %s was not started, and could not be removed: %s", container, e)
+
+    def _record(self, job_id: str, handle: Handle) -> Recorder:
+        run = self._folder / job_id
+        known = read_json(run / RUN) or {}
+        container = str(handle["container"])
+        warden = Warden(
+            self._engine,
+            container,
+            run,
+            grace_s=self._grace_s,
+            time_limit_s=known.get("time_limit_s"),
+            clock_ms=self._clock_ms,
+        )
+        recorder = Recorder(
+            self._engine,
+            container,
+            run,
+            warden,
+            max_log_bytes=self._max_log_bytes,
+            clock_ms=self._clock_ms,
+            peak=self._peak,
+        )
+        self._recorders[job_id] = recorder
+        return recorder
+
+    def _failure(self, error: EngineError, request: LaunchRequest) -> LaunchError:
+        if isinstance(error, EngineGone):
+            return LaunchError(Code.ENGINE_FAILED, Reason.ENGINE_FAILED, error.message)
+        image = request.spec.image
+        if error.status == 404 and "image" in error.message.lower():
+            return LaunchError(
+                Code.IMAGE_NOT_FOUND,
+                Reason.IMAGE_MISSING,
+                f"the image {image!r} is not on this engine: build it (`make images` builds those of k12cv and k12nlp; "
+                f"`docker build -t {image} DIR` any other), or fetch it with `docker pull {image}`",
+            )
+        return LaunchError(
+            Code.START_FAILED, Reason.LAUNCH_FAILED, f"the engine did not start the container: {error.message}"
+        )

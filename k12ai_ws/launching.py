@@ -1,0 +1,157 @@
+"""Which launcher a server takes, and why: the settings become the one that they name, or that fits."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from docker.errors import DockerException
+
+from k12ai_ws.launchers.docker.engine import TIMEOUT_S, Engine, EngineError
+from k12ai_ws.launchers.docker.launcher import DockerLauncher
+from k12ai_ws.launchers.docker.policy import Allowed, Policy
+from k12ai_ws.launchers.docker.runs import RUN
+from k12ai_ws.launchers.launcher import Launcher
+from k12ai_ws.launchers.process.launcher import ProcessLauncher
+from k12ai_ws.launchers.process.rundir import EXIT, STATE
+from k12ai_ws.settings import Settings, SettingsError
+
+T = TypeVar("T")
+
+PROBE_S: Final = 5.0
+"""An engine that has not answered by then is none to begin with."""
+
+_SCHEMES: Final = ("http+unix://", "unix://", "http://", "https://", "tcp://")
+_ADDRESSES: Final = "unix:///var/run/docker.sock or tcp://HOST:PORT"
+
+
+async def choose_launcher(settings: Settings) -> tuple[Launcher, str]:
+    """The launcher, and a sentence that says which it is and why. Raises SettingsError where the settings name one
+    while jobs of the other still run (nobody would see their end), and where they name an engine that cannot be one.
+    """
+    asked = settings.jobs.launcher
+    left = {"process": _left(settings.data_dir / "runs", STATE), "docker": _left(settings.data_dir / "containers", RUN)}
+    for name, runs in left.items():
+        if runs and asked == "auto":
+            return _make(settings, name), _note(settings, name, f"auto: {len(runs)} of its jobs are still to be ended")
+        if runs and asked != name:
+            raise SettingsError(
+                f"jobs.launcher: {asked} cannot take up the jobs that {name} has started here and that have not ended "
+                f"({', '.join(runs[:5])}): start with --launcher {name}, let them end or stop them, then change it"
+            )
+    if asked != "auto":
+        return _make(settings, asked), _note(settings, asked, "the setting says so")
+    try:
+        version = await _in_thread(partial(_probe, settings))
+    except EngineError as e:
+        return _make(settings, "process"), _note(settings, "process", f"auto: {e.message}")
+    return _make(settings, "docker"), _note(settings, "docker", f"auto: an engine answers, version {version}")
+
+
+def _make(settings: Settings, name: str) -> Launcher:
+    jobs, docker = settings.jobs, settings.docker
+    if name == "process":
+        return ProcessLauncher(settings.data_dir / "runs", grace_s=jobs.grace_s, max_log_bytes=jobs.max_log_bytes)
+    if docker.user is not None and os.getuid() not in (0, int(docker.user.partition(":")[0])):
+        raise SettingsError(
+            f"docker.user: only root can hand folders over to {docker.user}; this server is uid {os.getuid()}: leave "
+            "the setting out"
+        )
+    engine = _engine(settings)
+    policy = Policy(
+        images=docker.images,
+        networks=docker.networks,
+        mounts=[_allowed(entry) for entry in docker.mounts],
+        cpus=docker.cpus,
+        memory=docker.memory,
+        shm=docker.shm,
+        max_cpus=docker.max_cpus,
+        max_memory=docker.max_memory,
+        max_gpus=docker.max_gpus,
+        never=[path.resolve() for path in (settings.data_dir, *_socket_of(engine))],
+    )
+    return DockerLauncher(
+        settings.data_dir / "containers",
+        engine,
+        policy,
+        server_id=server_id(settings.data_dir),
+        data_dir=settings.data_dir,
+        user=docker.user,
+        grace_s=jobs.grace_s,
+        max_log_bytes=jobs.max_log_bytes,
+        tmp_bytes=docker.tmp,
+        pids=docker.pids,
+        pull=docker.pull,
+        stats_interval_s=settings.stats.interval_s,
+    )
+
+
+def server_id(data_dir: Path) -> str:
+    """Who this server is, for as long as its data folder lives. Raises OSError."""
+    path = data_dir / "server.id"
+    try:
+        known = path.read_text("ascii").strip()
+    except FileNotFoundError:
+        known = ""
+    if not known:
+        known = uuid.uuid4().hex
+        fresh = path.with_suffix(".new")
+        fresh.write_text(known, "ascii")
+        fresh.replace(path)
+    return known
+
+
+def _left(folder: Path, mark: str) -> list[str]:
+    """The ids of the runs in `folder` that were started and have not ended."""
+    if not folder.is_dir():
+        return []
+    return sorted(run.name for run in folder.iterdir() if (run / mark).exists() and not (run / EXIT).exists())
+
+
+def _allowed(entry: str) -> Allowed:
+    path = Path(entry.removesuffix(":rw"))
+    return Allowed(path.resolve(), write=entry.endswith(":rw"))
+
+
+def _socket_of(engine: Engine) -> list[Path]:
+    sockets = [Path("/var/run/docker.sock")]
+    scheme, _, place = engine.address.partition("://")
+    return [*sockets, Path("/" + place.lstrip("/"))] if scheme.endswith("unix") else sockets
+
+
+def _probe(settings: Settings) -> str:
+    engine = _engine(settings, PROBE_S)
+    try:
+        return str(engine.info()["ServerVersion"])
+    finally:
+        engine.close()
+
+
+def _engine(settings: Settings, timeout_s: float = TIMEOUT_S) -> Engine:
+    """The engine that the settings name; nothing is asked of it. Raises SettingsError where that is no address."""
+    try:
+        engine = Engine(settings.docker.host, timeout_s=timeout_s)
+    except (DockerException, ValueError) as e:
+        raise SettingsError(f"{_named(settings)}: {e}; right would be {_ADDRESSES}") from e
+    if not engine.address.startswith(_SCHEMES):
+        raise SettingsError(
+            f"{_named(settings)}: no engine is reached by {engine.address}; right would be {_ADDRESSES}"
+        )
+    return engine
+
+
+def _named(settings: Settings) -> str:
+    return "docker.host" if settings.docker.host else "docker.host is not set, and the environment's DOCKER_HOST"
+
+
+def _note(settings: Settings, name: str, why: str) -> str:
+    if name == "process":
+        return f"process, a local process per job ({why}); it does not isolate jobs from this machine"
+    return f"docker, a container per job ({why}); images that may run: {', '.join(settings.docker.images)}"
+
+
+async def _in_thread(call: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(None, call)
