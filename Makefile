@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve setup lint clean
+.PHONY: help demo test serve setup lint images server-image clean
 
 export TMPDIR := $(CURDIR)/build/tmp
 export PYTHON
@@ -10,6 +10,12 @@ BIN := .venv/bin
 RUN := .venv/.ready
 TEST := .venv/.ready-test
 DECLARED := setup.py pyproject.toml $(wildcard plugins/*/pyproject.toml) tools/venv.sh
+# Of the images: what they are built on, PyTorch as pip names it, and further words for docker build.
+DOCKER ?= docker
+BASE ?=
+TORCH ?=
+BUILD ?=
+BUILD_ARGS = $(if $(BASE),--build-arg BASE='$(BASE)') $(if $(TORCH),--build-arg TORCH='$(TORCH)') $(BUILD)
 CODE := k12ai_ws plugins/k12cv/k12cv plugins/k12nlp/k12nlp
 
 # An environment whose interpreter is gone, or that was made before this folder moved, is made anew.
@@ -23,6 +29,9 @@ help:
 	@echo 'make test    lint, types and tests; with a Docker engine, its tests too (ARGS goes to pytest)'
 	@echo 'make setup   make .venv with all that the others need'
 	@echo 'make lint    ruff and mypy alone'
+	@echo 'make images  build k12ai/k12cv and k12ai/k12nlp, in which jobs run under Docker; TORCH=torch adds PyTorch,'
+	@echo '             BASE=IMAGE is what they are built on, BUILD="--network host" goes to docker build'
+	@echo 'make server-image  build k12ai/server, for config/compose.yaml; BASE and BUILD as above'
 	@echo 'make clean   remove .venv and everything that was built; ./data stays'
 
 demo: $(RUN) | build/tmp
@@ -55,6 +64,14 @@ $(TEST): $(DECLARED)
 $(RUN): $(DECLARED)
 	@tools/venv.sh
 	@touch $(RUN)
+
+images: | build/tmp
+	$(DOCKER) build -t k12ai/k12cv:latest -f plugins/k12cv/image/Dockerfile $(BUILD_ARGS) plugins/k12cv
+	$(DOCKER) build -t k12ai/k12nlp:latest -f plugins/k12nlp/image/Dockerfile $(BUILD_ARGS) plugins/k12nlp
+
+server-image: override TORCH :=
+server-image: | build/tmp
+	$(DOCKER) build -t k12ai/server:latest $(BUILD_ARGS) .
 
 build/tmp:
 	@mkdir -p $@

@@ -29,6 +29,8 @@ examples:
 
 def run(args: argparse.Namespace) -> int:
     """Exits with 1 where something that is needed is missing."""
+    import os
+
     from k12ai_ws.settings import SettingsError, load_settings
 
     from .doctor import diagnose
@@ -38,11 +40,14 @@ def run(args: argparse.Namespace) -> int:
         settings = load_settings(args.config, {} if args.data_dir is None else {"data_dir": args.data_dir})
     except SettingsError as e:
         raise CommandFailed(str(e)) from e
+    engine = {} if settings.docker.host is None else {"DOCKER_HOST": settings.docker.host}
     findings = diagnose(
         data_dir=settings.data_dir,
+        folders=[settings.datasets_dir, settings.pretrained_dir],
         host=settings.server.host if args.host is None else args.host,
         port=settings.server.port if args.port is None else args.port,
         launcher=args.launcher or settings.jobs.launcher,
+        environ=os.environ | engine,
     )
     output = Output.of(args)
     worst = max((f.status for f in findings), key=list(MARKS).index, default="ok")

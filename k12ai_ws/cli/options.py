@@ -65,6 +65,13 @@ def identifier(text: str) -> str:
     return text
 
 
+def tcp_port(text: str) -> int:
+    """An argparse type: a port to listen on, 0 for any free one."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no TCP port: use 1024 to 65535, or 0 for any free one")
+    return int(text)
+
+
 def event_types(text: str) -> list[str]:
     """An argparse type: one event type, or several with commas."""
     names = text.split(",")

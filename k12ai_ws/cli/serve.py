@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .exits import CommandFailed, Exit
+from .options import tcp_port
 
 if TYPE_CHECKING:
     from k12ai_ws.app import Server
@@ -16,7 +17,7 @@ LEVELS = ("debug", "info", "warning", "error")
 def configure(parser: argparse.ArgumentParser, _command: str) -> None:
     """The command's options."""
     parser.add_argument("--host", metavar="H", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, metavar="P", help="TCP port; 0 takes any free one (default: 8170)")
+    parser.add_argument("--port", type=tcp_port, metavar="P", help="TCP port; 0 takes any free one (default: 8170)")
     parser.add_argument(
         "--data-dir", type=Path, metavar="D", help="everything the server keeps (default: ~/.local/share/k12ai)"
     )
@@ -47,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
     from k12ai_ws.app import Server, StartError
     from k12ai_ws.settings import SettingsError, load_settings
 
+    from .beginnings import raise_open_files, tidy_after_failure
+
     logging.basicConfig(
         level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
@@ -56,9 +59,11 @@ def run(args: argparse.Namespace) -> int:
         "jobs": {} if args.launcher is None else {"launcher": args.launcher},
         "data_dir": args.data_dir,
     }
+    raise_open_files()
     try:
         settings = load_settings(args.config, {k: v for k, v in overrides.items() if v})
-        asyncio.run(serve(Server(settings), as_json=args.json))
+        with tidy_after_failure(settings.data_dir, (SettingsError, StartError)):
+            asyncio.run(serve(Server(settings), as_json=args.json))
     except (SettingsError, StartError) as e:
         raise CommandFailed(str(e)) from e
     return Exit.OK
