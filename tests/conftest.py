@@ -2,12 +2,15 @@
 
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
 
+ROOT = Path(__file__).resolve().parents[1]
 STANDS_IN = "k12ai/base:bookworm"
 """A Debian with Python, where no registry is at hand."""
 PUBLIC = "python:3.11-slim-bookworm"
@@ -37,3 +40,22 @@ def base_image(engine: Any) -> str:
             return name
     engine.images.pull(wanted or PUBLIC)
     return wanted or PUBLIC
+
+
+@pytest.fixture(scope="session")
+def built(engine: Any) -> Callable[[str, str], str]:
+    """`built(target, image)`: the image, made by that target of the Makefile where it is not there yet."""
+
+    def built(target: str, image: str) -> str:
+        if engine.images.list(name=image):
+            return image
+        base = os.environ.get("K12AI_TEST_BASE") or (STANDS_IN if engine.images.list(name=STANDS_IN) else "")
+        done = subprocess.run(
+            ["make", target, f"BASE={base}", "BUILD=--network host"],
+            cwd=ROOT, env=os.environ | {"DOCKER_BUILDKIT": "0"}, capture_output=True, text=True, timeout=900,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return image
+
+    return built

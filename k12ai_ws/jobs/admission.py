@@ -17,6 +17,8 @@ from .queue import Place, Queue, QueueFull
 
 CAPACITY_TIMEOUT_S = 5.0
 """The place where jobs run must say within so many seconds what it has; nothing starts before."""
+FRESH_S = 5.0
+"""So long its answer holds: an engine that has gone since is noticed before more jobs are sent to it."""
 ASK_AGAIN_S = 5.0
 """After a failure it is not asked again sooner: no start waits for the same silence twice."""
 LOOK_AGAIN_S = 10.0
@@ -49,7 +51,9 @@ class Admission:
         self._gpus = gpus
         self._capacity = capacity
         self._now = now
-        self._cpus, self._memory = budget.cpus, budget.memory
+        self._budget = budget
+        self._found: Capacity | None = None
+        self._found_at = 0.0
         self._unknown: str | None = None
         self._asked_at: float | None = None
         self._asking = asyncio.Lock()
@@ -57,34 +61,37 @@ class Admission:
     @property
     def room(self) -> Room:
         """What there is, as it was seen last."""
+        found = self._found or Capacity(0.0, 0)
         return Room(
-            cpus=self._cpus or 0.0,
-            memory=self._memory or 0,
+            cpus=found.cpus if self._budget.cpus is None else self._budget.cpus,
+            memory=found.memory if self._budget.memory is None else self._budget.memory,
             gpus=self._gpus.known,
             free_gpus=len(self._gpus.free),
-            unknown=None if self._is_known else self._unknown or "what this machine has is not known yet",
+            unknown=None if self._found else self._unknown or "what this machine has is not known yet",
             gpus_unknown=self._gpus.unknown,
         )
 
     @property
-    def _is_known(self) -> bool:
-        return self._cpus is not None and self._memory is not None
+    def _is_fresh(self) -> bool:
+        return self._found is not None and self._now() < self._found_at + FRESH_S
 
     @property
     def waits_for_the_machine(self) -> bool:
         """Whether waiting jobs may become startable without any other job's end: then look again after a while."""
-        return len(self._queue) > 0 and (not self._is_known or self._queue.wants_gpus)
+        return len(self._queue) > 0 and (self._found is None or self._queue.wants_gpus)
 
     async def refresh(self, *, gpus: bool = False) -> None:
-        """Looks what there is, where that is not known; at the GPUs, where a job that asks for some waits or comes."""
-        if not self._is_known:
+        """Looks what there is, where that is not known for sure; at the GPUs, where a job that asks for some waits or
+        comes.
+        """
+        if not self._is_fresh:
             async with self._asking:
                 await self._ask()
         if gpus or self._queue.wants_gpus:
             await self._gpus.refresh()
 
     async def _ask(self) -> None:
-        if self._is_known or (self._asked_at is not None and self._now() < self._asked_at + ASK_AGAIN_S):
+        if self._is_fresh or (self._asked_at is not None and self._now() < self._asked_at + ASK_AGAIN_S):
             return
         try:
             async with asyncio.timeout(CAPACITY_TIMEOUT_S):
@@ -94,13 +101,17 @@ class Admission:
             self._unknown = "the place where jobs run does not say what it has: " + (
                 f"no answer within {CAPACITY_TIMEOUT_S:g} s" if timed_out else str(e) or type(e).__name__
             )
-            self._asked_at = self._now()
+            self._asked_at, self._found = self._now(), None
             expected = isinstance(e, LaunchError | OSError)
             log.warning("%s; jobs wait until it does", self._unknown, exc_info=None if expected else e)
             return
-        self._cpus = found.cpus if self._cpus is None else self._cpus
-        self._memory = found.memory if self._memory is None else self._memory
-        log.info("jobs share %g CPUs and %d bytes of memory", self._cpus, self._memory)
+        known, self._found, self._found_at, self._asked_at = self._found, found, self._now(), None
+        if found != known:
+            log.info("jobs share %g CPUs and %d bytes of memory", self.room.cpus, self.room.memory)
+
+    def doubt(self) -> None:
+        """The place where jobs run has failed: it is asked before the next job is sent there."""
+        self._found_at = self._now() - FRESH_S
 
     async def require_possible(self, need: Need) -> None:
         """Raises Refusal (100903) where the job asks for more than there is in all."""

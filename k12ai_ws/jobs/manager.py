@@ -14,7 +14,7 @@ from k12ai_ws.wire.bodies import Fault, Status
 from k12ai_ws.wire.codes import Code, Language
 from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.requests import FrameworkRequest, Refusal, refuse
-from k12ai_ws.wire.status import JobStatus
+from k12ai_ws.wire.status import JobStatus, Reason
 
 from .admission import LOOK_AGAIN_S, Admission, Budget, Lookout
 from .carrier import Carrier
@@ -275,6 +275,8 @@ class JobManager:
         self._by_id.pop(run.record.job_id, None)
         if self._active.get(run.record.key) is run:
             del self._active[run.record.key]
+        if run.record.reason is Reason.ENGINE_FAILED:
+            self._admission.doubt()
         if not self._closing:
             await self._admit()
 

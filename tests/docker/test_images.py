@@ -4,11 +4,10 @@ They are built where they are missing, on $K12AI_TEST_BASE (by default the local
 """
 
 import json
-import os
 import re
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,30 +34,14 @@ def is_there(image: str) -> bool:
     return docker("image", "inspect", image, check=False).returncode == 0
 
 
-def built(target: str, image: str) -> str:
-    if not is_there(image):
-        base = os.environ.get("K12AI_TEST_BASE") or (LOCAL_BASE if is_there(LOCAL_BASE) else "")
-        done = subprocess.run(
-            ["make", target, f"BASE={base}", "BUILD=--network host"],
-            cwd=ROOT,
-            env=os.environ | {"DOCKER_BUILDKIT": "0"},
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-    return image
-
-
 @pytest.fixture(scope="session", params=["k12cv", "k12nlp"])
-def plugin(request: pytest.FixtureRequest) -> str:
+def plugin(request: pytest.FixtureRequest, built: Callable[[str, str], str]) -> str:
     built("images", f"k12ai/{request.param}:latest")
     return str(request.param)
 
 
 @pytest.fixture(scope="session")
-def server_image() -> str:
+def server_image(built: Callable[[str, str], str]) -> str:
     return built("server-image", "k12ai/server:latest")
 
 

@@ -33,13 +33,21 @@ class Bounds:
     log_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose containers these are: the server's id, and the place of the data folder that it works in."""
+
+    server: str
+    place: str
+
+
 def name_of(job_id: str) -> str:
     """The container's name. One job, one name: so that the engine itself refuses to start a job twice."""
     return f"k12ai-{job_id}"
 
 
-def describe(request: LaunchRequest, resources: Resources, bounds: Bounds, owner: Mapping[str, str]) -> dict[str, Any]:
-    """The body of `POST /containers/create`; `owner` are the labels of the server. Raises LaunchError.
+def describe(request: LaunchRequest, resources: Resources, bounds: Bounds, owner: Owner) -> dict[str, Any]:
+    """The body of `POST /containers/create`; `owner`: who will find it again. Raises LaunchError.
 
     The command is the whole command: an image's own entry point does not come before it.
     """
@@ -64,7 +72,8 @@ def describe(request: LaunchRequest, resources: Resources, bounds: Bounds, owner
             USER: request.user,
             UUID: request.service_uuid,
             JOB: request.job_id,
-            **owner,
+            SERVER: owner.server,
+            PLACE: owner.place,
         },
         "HostConfig": _host_config(request, resources, bounds, roles),
     }

@@ -60,8 +60,8 @@ class Engine:
     ) -> None:
         options = kwargs_from_env(environment=dict(environ))
         self._tls = options.get("tls")
-        self.address: str = parse_host(host or options.get("base_url"), tls=bool(self._tls))
-        self._is_local = "unix:" in self.address
+        self.address = str(parse_host(host or options.get("base_url"), tls=bool(self._tls))).removeprefix("http+")
+        self._is_local = self.address.startswith("unix:")
         self._timeout_s = timeout_s
         self._making = threading.Lock()
         self._client: docker.APIClient | None = None
@@ -151,7 +151,7 @@ class Engine:
                     base_url=self.address, version=self._version(), tls=self._tls or False, timeout=self._timeout_s
                 )
                 if self._is_local:
-                    client.mount("http+docker://", LocalAdapter(self.address, self._timeout_s, _POOLS))
+                    client.mount("http+docker://", LocalAdapter(f"http+{self.address}", self._timeout_s, _POOLS))
                 self._client = client
             return self._client
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,15 +26,19 @@ from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import Exit
 from k12ai_ws.wire.status import Reason
 
-from .container import Bounds
+from .container import Bounds, Owner
 from .engine import Container, Engine, EngineError
+from .making import Maker
 from .outputs import default_user
 from .policy import Policy
-from .runs import Owner, Runs
+from .runs import Runs
 from .usage import ContainerMeter, ContainerRef
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
+_ADOPT_S: Final = 10.0
 _READING_THREADS: Final = 4
 _CONTROL_THREADS: Final = 8
 _TMP_BYTES: Final = 1 << 30
@@ -73,15 +78,15 @@ class DockerLauncher(Launcher):
         self._engine = engine
         self._policy = policy
         self._meter = ContainerMeter(interval_s=stats_interval_s, engine_stats=engine.stats)
+        owner = Owner(server_id, place_of(data_dir))
+        bounds = Bounds(user or default_user(), tmp_bytes, pids, engine_log_bytes or max_log_bytes)
         self._runs = Runs(
             runs_dir,
             engine,
-            policy,
-            Bounds(user or default_user(), tmp_bytes, pids, engine_log_bytes or max_log_bytes),
-            Owner(server_id, place_of(data_dir)),
+            Maker(engine, policy, bounds, owner, pull=pull),
+            owner,
             max_log_bytes=max_log_bytes,
             grace_s=grace_s,
-            pull=pull,
             clock_ms=clock_ms,
             peak=lambda container: self._meter.peak(_ref(container)),
         )
@@ -123,7 +128,13 @@ class DockerLauncher(Launcher):
 
     async def adopt(self) -> Mapping[str, Handle]:
         """See `Launcher.adopt`. An engine that does not answer is waited for by each run, not here."""
-        return await _in(self._control, self._runs.adopt)
+        known = await _in(self._control, self._runs.known)
+        try:
+            async with asyncio.timeout(_ADOPT_S):
+                return await _in(self._control, partial(self._runs.claim, known))
+        except TimeoutError:
+            log.error("the engine did not list its containers within %g s: those of no job are left for now", _ADOPT_S)
+            return known
 
     async def stats(self, handles: Mapping[str, Handle]) -> Mapping[str, RunStats]:
         """See `Launcher.stats`: from the kernel's files, or the engine's counters where those are not to be seen."""

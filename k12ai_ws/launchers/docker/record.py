@@ -23,6 +23,8 @@ _ROTATED_MS: Final = 10_000
 """A log whose first message is so much younger than the first line that was recorded has lost its beginning. (The
 engine gives a line the time of its end, and a bar that is drawn anew in its line may take hours to end it.)
 """
+_LAG_MS: Final = 1000
+"""So long after it was printed the engine gives a line its time, where a job prints faster than the engine logs."""
 _PERIOD: Final = 32
 """So many messages at most repeat themselves in a log whose end tells nothing."""
 
@@ -63,8 +65,8 @@ class Record:
     def ends_as(self, log: Iterable[Message]) -> bool:
         """Whether the record ends as the last messages of the engine's log do.
 
-        Where these say the same again and again, and are younger than the record, the end may be of many lines before:
-        the first answer is no, so that the whole log is counted once.
+        Where these say the same again and again, and are younger than the record, the record may have lost such lines
+        and still look like it: the first answer is no, so that the whole log is counted once.
         """
         found = list(log)
         parts = {stream: [each.payload for each in found if each.stream == stream] for stream in (STDOUT, STDERR)}
@@ -76,7 +78,7 @@ class Record:
             for stream, part in parts.items()
         ):
             return False
-        younger = bool(found) and found[-1].ms > (self._printed.last_ms or 0)
+        younger = bool(found) and found[-1].ms > (self._printed.last_ms or 0) + _LAG_MS
         doubted, self._doubted = self._doubted, self._doubted or younger
         return doubted or not younger or not any(_repeats(part) for part in parts.values())
 

@@ -25,7 +25,7 @@ from .messages import Demultiplexer, Garbled, Message, MessageReader
 from .record import Record
 from .warden import Warden
 
-_LOOK_S: Final = 0.25
+_LOOK_S: Final = 0.5
 _SLOWEST_S: Final = 5.0
 _SOON_S: Final = 0.02
 _ENDING_S: Final = 2.0
@@ -130,7 +130,6 @@ class Recorder:
             attached, self._attached = self._attached, None
             if attached is not None:
                 with self._streaming(attached) as stream:
-                    self._living = self._engine.inspect(self.container)
                     self._take_attached(stream, record)
                 until = time.monotonic() + _ENDING_S
             end = self._follow_to_the_end(record, until)
@@ -153,6 +152,8 @@ class Recorder:
                     return end
                 pause = _LOOK_S
             except EngineGone as e:
+                if self._closing.is_set():
+                    return None
                 if self._absence.begins(self._clock_ms()):
                     log.error("container %s: %s; waiting for it", self.container, e)
                 self._closing.wait(pause)
@@ -186,12 +187,14 @@ class Recorder:
 
     def _take_attached(self, stream: Stream, record: Record) -> None:
         demultiplexer = Demultiplexer()
+        self._look()
         while not self._closing.is_set():
             try:
                 data = stream.read(_LOOK_S)
                 frames = demultiplexer.feed(data) if data else ()
             except (EngineGone, Garbled) as e:
-                log.warning("container %s: %s; what is missing is read from the engine's log", self.container, e)
+                if not self._closing.is_set():
+                    log.warning("container %s: %s; what is missing is read from the engine's log", self.container, e)
                 return
             if data == b"":
                 return
@@ -230,14 +233,18 @@ class Recorder:
             record.take(stream, b"".join(message.payload for message in group), ms)
 
     def _look(self) -> None:
-        """Several times a second while the container runs."""
-        now, living = time.monotonic(), self._living
-        if living is None or now < self._look_at:
+        """Twice a second while the container runs."""
+        now = time.monotonic()
+        if now < self._look_at:
             return
         self._look_at = now + _LOOK_S
-        self._peak = max(self._read_peak(living) or 0, self._peak or 0) or None
         try:
-            self.warden.look(living)
+            if self._living is None:
+                found = self._engine.inspect(self.container)
+                self._living = found if found and found["State"]["Running"] else None
+            if self._living is not None:
+                self._peak = max(self._read_peak(self._living) or 0, self._peak or 0) or None
+                self.warden.look(self._living)
         except EngineError as e:
             log.warning("container %s: %s; trying again", self.container, e)
 

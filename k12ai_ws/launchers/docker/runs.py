@@ -11,9 +11,8 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from k12ai_ws.launchers.launcher import Handle, LaunchError, LaunchRequest
 from k12ai_ws.launchers.process.rundir import EXIT, read_json, write_json
@@ -21,10 +20,9 @@ from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import Exit
 from k12ai_ws.wire.status import Reason
 
-from .container import JOB, PLACE, SERVER, Bounds, describe, name_of
-from .engine import Container, Engine, EngineError, EngineGone
-from .outputs import hand_over
-from .policy import Policy
+from .container import JOB, PLACE, SERVER, Owner, name_of
+from .engine import Container, Engine, EngineError
+from .making import Maker, failure
 from .recorder import Recorder
 from .warden import Warden
 
@@ -36,42 +34,31 @@ _JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose containers these are: the server's id, and the place of the data folder that it works in."""
-
-    server: str
-    place: str
-
-
 class Runs:
-    """See the module. `pull`: fetch an image that is not there; `peak` as for `Recorder`."""
+    """See the module. `peak` as for `Recorder`."""
 
     def __init__(
         self,
         folder: Path,
         engine: Engine,
-        policy: Policy,
-        bounds: Bounds,
+        maker: Maker,
         owner: Owner,
         *,
         max_log_bytes: int,
         grace_s: float,
-        pull: bool,
         clock_ms: Callable[[], int],
         peak: Callable[[Container], int | None],
     ) -> None:
         self._folder = folder.absolute()
         self._engine = engine
-        self._policy = policy
-        self._bounds = bounds
+        self._maker = maker
         self._owner = owner
         self._max_log_bytes = max_log_bytes
         self._grace_s = grace_s
-        self._pull = pull
         self._clock_ms = clock_ms
         self._peak = peak
         self._recorders: dict[str, Recorder] = {}
+        self._left: set[str] = set()  # containers that nobody needs, and that could not be removed yet
         self._changing = threading.Lock()
         self._closed = False
 
@@ -87,25 +74,19 @@ class Runs:
     def launch(self, request: LaunchRequest) -> Handle:
         """Starts the job's container, unless it was started before. Raises LaunchError; then nothing runs."""
         run = self.path({"run": request.job_id})
-        if (run / EXIT).exists() and (known := read_json(run / RUN)):
-            return {"run": request.job_id, "container": str(known["container"])}
-        resources = self._policy.allow(request.spec)
-        owner = {SERVER: self._owner.server, PLACE: self._owner.place}
-        config = describe(request, resources, self._bounds, owner)
+        if (run / EXIT).exists():
+            known = read_json(run / RUN) or {}
+            return {"run": request.job_id, "container": known.get("container", name_of(request.job_id))}
+        self._clear()
         try:
-            found = self._engine.inspect(name_of(request.job_id))
-            if found is not None:
-                container = self._own(found, request.job_id)
-            else:
-                hand_over(request.folders["output"], self._bounds.user)
-                container = self._create(request, config)
+            container, is_new = self._maker.make(request)
             handle = {"run": request.job_id, "container": container}
-            if found is None or found["State"]["Status"] == "created":
+            if is_new:
                 self._start(run, handle, request)
             else:
                 self.attend(handle)
         except EngineError as e:
-            raise self._failure(e, request) from e
+            raise failure(e, request.spec.image) from e
         except OSError as e:
             raise LaunchError(
                 Code.START_FAILED, Reason.LAUNCH_FAILED, f"the run's directory {run} cannot be made: {e.strerror or e}"
@@ -139,24 +120,29 @@ class Runs:
         except EngineError as e:
             raise LaunchError(Code.ENGINE_FAILED, Reason.ENGINE_FAILED, e.message) from e
 
-    def adopt(self) -> Mapping[str, Handle]:
-        """The runs of this server that were started and not released, taken up where they were left.
-
-        Where the engine does not answer, those that are recorded here. Containers of an earlier server that worked in
-        the same place, whose data are gone, are removed; nobody else's are touched.
-        """
+    def known(self) -> dict[str, Handle]:
+        """The runs that were started and not released, as they are recorded here, taken up where they were left."""
         found: dict[str, Handle] = {}
         if self._folder.is_dir():
             for run in sorted(self._folder.iterdir()):
-                if _JOB_ID.fullmatch(run.name) and (known := read_json(run / RUN)):
-                    found[run.name] = {"run": run.name, "container": str(known["container"])}
+                if _JOB_ID.fullmatch(run.name) and (started := read_json(run / RUN)):
+                    found[run.name] = {"run": run.name, "container": str(started["container"])}
+        for handle in found.values():
+            self.attend(handle)
+        return found
+
+    def claim(self, known: Mapping[str, Handle]) -> Mapping[str, Handle]:
+        """These, and the containers of this server that were made and never recorded.
+
+        Containers of an earlier server that worked in the same place, whose data are gone, are removed; nobody else's
+        are touched. An engine that does not answer is no error: there is nothing to be claimed of it now.
+        """
+        found = dict(known)
         try:
             for container in self._engine.containers([f"{PLACE}={self._owner.place}"]):
                 self._claim(container, found)
         except EngineError as e:
             log.error("%s; jobs that run there are taken up when it does", e)
-        for handle in found.values():
-            self.attend(handle)
         return found
 
     def _claim(self, container: Container, found: dict[str, Handle]) -> None:
@@ -177,10 +163,9 @@ class Runs:
         recorder = self._recorders.get(str(handle["run"]))
         if recorder is not None and not recorder.ended(_DYING_S if recorder.warden.orders.kill_ms is not None else 0.0):
             return
-        try:
-            self._engine.remove(str(handle["container"]))
-        except EngineError as e:
-            log.warning("container %s is left until the next start: %s", handle["container"], e)
+        self._left.add(str(handle["container"]))
+        self._clear()
+        if handle["container"] in self._left:
             return
         (run / RUN).unlink(missing_ok=True)
         with self._changing:
@@ -202,27 +187,6 @@ class Runs:
 
     # ---- small things
 
-    def _create(self, request: LaunchRequest, config: Mapping[str, Any]) -> str:
-        name = name_of(request.job_id)
-        try:
-            return self._engine.create(name, config)
-        except EngineError as e:
-            if e.status != 404 or not self._pull or not request.spec.image:
-                raise
-            log.info("image %s is not there: pulling it", request.spec.image)
-            self._engine.pull(request.spec.image)
-            return self._engine.create(name, config)
-
-    def _own(self, container: Container, job_id: str) -> str:
-        labels = container["Config"]["Labels"] or {}
-        if labels.get(SERVER) != self._owner.server or labels.get(JOB) != job_id:
-            raise LaunchError(
-                Code.START_FAILED,
-                Reason.LAUNCH_FAILED,
-                f"a container of the name {name_of(job_id)} is there, and it is not this server's",
-            )
-        return str(container["Id"])
-
     def _start(self, run: Path, handle: Handle, request: LaunchRequest) -> None:
         run.mkdir(mode=0o700, parents=True, exist_ok=True)
         limits = {"time_limit_s": request.spec.resources.time_limit_s}
@@ -240,15 +204,20 @@ class Runs:
                 del self._recorders[request.job_id]
             recorder.close()
             (run / RUN).unlink(missing_ok=True)
-            self._undo(recorder.container)
+            self._left.add(recorder.container)
+            self._clear()
             raise
         recorder.begin()
 
-    def _undo(self, container: str) -> None:
-        try:
-            self._engine.remove(container)
-        except EngineError as e:
-            log.warning("container %s was not started, and could not be removed: %s", container, e)
+    def _clear(self) -> None:
+        """Removes what could not be removed before."""
+        for container in tuple(self._left):
+            try:
+                self._engine.remove(container)
+            except EngineError as e:
+                log.warning("container %s is of no more use, and is left for now: %s", container, e)
+            else:
+                self._left.discard(container)
 
     def _record(self, job_id: str, handle: Handle) -> Recorder:
         run = self._folder / job_id
@@ -273,18 +242,3 @@ class Runs:
         )
         self._recorders[job_id] = recorder
         return recorder
-
-    def _failure(self, error: EngineError, request: LaunchRequest) -> LaunchError:
-        if isinstance(error, EngineGone):
-            return LaunchError(Code.ENGINE_FAILED, Reason.ENGINE_FAILED, error.message)
-        image = request.spec.image
-        if error.status == 404 and "image" in error.message.lower():
-            return LaunchError(
-                Code.IMAGE_NOT_FOUND,
-                Reason.IMAGE_MISSING,
-                f"the image {image!r} is not on this engine: build it (`make images` builds those of k12cv and k12nlp; "
-                f"`docker build -t {image} DIR` any other), or fetch it with `docker pull {image}`",
-            )
-        return LaunchError(
-            Code.START_FAILED, Reason.LAUNCH_FAILED, f"the engine did not start the container: {error.message}"
-        )

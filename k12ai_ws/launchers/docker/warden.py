@@ -1,5 +1,6 @@
 """Ends a container: asked by a user, or because its time is over; and kills it where it does not go."""
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,6 +11,8 @@ from k12ai_ws.launchers.process.rundir import read_json, write_json
 
 from .engine import Container, Engine
 from .messages import nanoseconds
+
+log = logging.getLogger(__name__)
 
 STOP: Final = "stop.json"
 """What was done to end the run: the fields of `Orders`."""
@@ -57,7 +60,7 @@ class Warden:
 
     def stop(self, grace_s: float, *, timed_out: bool = False) -> None:
         """Has the container end, and kills it after `grace_s` seconds; the shortest grace asked for holds. Raises
-        EngineError, OSError.
+        EngineError.
         """
         with self._turn:
             now = self._clock_ms()
@@ -70,11 +73,14 @@ class Warden:
                 timed_out=orders.timed_out or timed_out,
                 kill_ms=min(kill_ms, orders.kill_ms or kill_ms),
             )
-            write_json(self._run / STOP, asdict(self._orders))
+            try:
+                write_json(self._run / STOP, asdict(self._orders))
+            except OSError as e:  # the order stands; only the next server would not know of it
+                log.error("the stop of container %s could not be recorded: %s", self._container, e)
 
     def look(self, container: Container) -> None:
         """Kills a running container that was asked to end and did not; asks one that ran too long. Raises
-        EngineError, OSError.
+        EngineError.
         """
         now, orders = self._clock_ms(), self._orders
         if orders.kill_ms is not None and now >= orders.kill_ms:

@@ -87,6 +87,13 @@ async def test_an_image_that_is_missing(run):
     assert "docker pull k12ai/no-such-image:1" in job["error"]["message"]
 
 
+async def test_an_image_that_cannot_be_fetched(serve, boxed):
+    client = await serve(boxed(pull=True), name="other")
+    job = await client.until(await client.start("pass", image="localhost:1/no/such:1"))
+    assert cause(job) == ("failed", 100908, "image_missing")
+    assert "could not be fetched" in job["error"]["message"]
+
+
 async def test_a_command_that_is_not_there(run):
     job = await run(command=["no-such-program", "x"])
     assert cause(job) == ("failed", 100909, "command_not_found")

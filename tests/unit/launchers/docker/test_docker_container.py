@@ -3,13 +3,13 @@
 import pytest
 
 from k12ai_ws.drivers.spec import LaunchSpec, Mount, Resources
-from k12ai_ws.launchers.docker.container import Bounds, describe, name_of
+from k12ai_ws.launchers.docker.container import Bounds, Owner, describe, name_of
 from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
 from k12ai_ws.wire.codes import Code
 
 BOUNDS = Bounds(user="64000:64001", tmp_bytes=1000, pids=77, log_bytes=5000)
 RESOURCES = Resources(cpus=1.5, memory=1 << 30, shm=1 << 20)
-OWNER = {"k12ai.service.server": "s", "k12ai.service.place": "p"}
+OWNER = Owner(server="s", place="p")
 
 
 class Asking:

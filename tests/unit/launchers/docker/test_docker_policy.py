@@ -252,6 +252,12 @@ def test_writing_is_refused_where_the_folder_may_only_be_read(house):
     assert "it may only be read" in said
 
 
+def test_a_folder_to_write_to_may_lie_in_one_to_read(house):
+    policy = house.allowing(Allowed(house.root / "written" / "below", write=True), Allowed(house.root / "written"))
+    policy.allow(house.asks(house.root / "written" / "below", read_only=False))
+    refusal(policy, house.asks(house.root / "written", read_only=False))
+
+
 @pytest.mark.parametrize(
     "target", ["/", "//", "//x", "/.", "/x/..", "x", "", ".", "../x", "/x\0", "/../", "///", "~/x"]
 )
