@@ -16,7 +16,8 @@ from k12ai_ws.launchers.docker.policy import Allowed, Policy
 from k12ai_ws.launchers.docker.runs import RUN
 from k12ai_ws.launchers.launcher import Launcher
 from k12ai_ws.launchers.process.launcher import ProcessLauncher
-from k12ai_ws.launchers.process.rundir import EXIT, STATE
+from k12ai_ws.launchers.process.rundir import STATE
+from k12ai_ws.launchers.recording.files import EXIT
 from k12ai_ws.settings import Settings, SettingsError
 
 T = TypeVar("T")

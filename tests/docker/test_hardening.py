@@ -255,3 +255,19 @@ async def test_an_image_beyond_the_policy_is_refused(place):
         await launcher.check(place.python("pass", image="k12ai/base:bookworm").spec)
     await launcher.check(place.python("pass", image="k12ai/k12cv").spec)
     await launcher.close()
+
+
+async def test_an_image_with_volumes_is_refused(place, launcher, engine):
+    """A volume of the image's own would be writable, and nothing would bound it."""
+    base = engine.containers.create(place.image)
+    try:
+        engine.api.commit(base.id, repository="k12ai/test-volume", tag="1", changes="VOLUME /data /more")
+    finally:
+        base.remove()
+    request = place.python("pass", image="k12ai/test-volume:1")
+    try:
+        with pytest.raises(LaunchError, match=r"declares volumes \(/data, /more\)"):
+            await launcher.launch(request)
+    finally:
+        engine.images.remove("k12ai/test-volume:1")
+    assert not engine.api.containers(all=True, filters={"name": request.job_id})

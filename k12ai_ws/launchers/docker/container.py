@@ -98,7 +98,7 @@ def _host_config(
         "NanoCpus": int(resources.cpus * 1e9),
         "PidsLimit": bounds.pids,
         "ShmSize": resources.shm,
-        "Tmpfs": {"/tmp": f"rw,nosuid,nodev,mode=1777,size={bounds.tmp_bytes}"},  # noqa: S108 - the container's own
+        "Tmpfs": {"/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={bounds.tmp_bytes}"},  # noqa: S108 - the container's own
         "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
         "LogConfig": {
             "Type": "local",  # the only one of the engine's that keeps every byte as it was printed

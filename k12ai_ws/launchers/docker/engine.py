@@ -117,6 +117,11 @@ class Engine:
         """All containers, running or not, that carry all these labels (`key` or `key=value`), as lists show them."""
         return self._ask(lambda api: api.containers(all=True, filters={"label": list(labels)}))
 
+    def image(self, name: str) -> Mapping[str, Any]:
+        """What the engine tells of an image. 404: it is not there."""
+        found: Mapping[str, Any] = self._ask(lambda api: api.inspect_image(name))
+        return found
+
     def pull(self, image: str) -> None:
         """Fetches an image; takes as long as it takes."""
         self._ask(lambda api: api.pull(image))

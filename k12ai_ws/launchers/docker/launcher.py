@@ -6,12 +6,12 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 from k12ai_ws.drivers.spec import LaunchSpec, Resources
-from k12ai_ws.launchers.following import follow, until
 from k12ai_ws.launchers.launcher import (
     Capacity,
     Chunk,
@@ -21,7 +21,8 @@ from k12ai_ws.launchers.launcher import (
     LaunchRequest,
     RunStats,
 )
-from k12ai_ws.launchers.process.rundir import EXIT, JOURNAL
+from k12ai_ws.launchers.recording.files import JOURNAL
+from k12ai_ws.launchers.recording.following import follow, until
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import Exit
 from k12ai_ws.wire.status import Reason
@@ -113,9 +114,10 @@ class DockerLauncher(Launcher):
         """See `Launcher.logs`. Raises OSError where the journal cannot be read now: read on from the last position."""
         run = self._runs.path(handle)
         await _in(self._control, partial(self._runs.attend, handle))
-        over = lambda: (run / EXIT).exists() or not run.exists()  # noqa: E731
-        async for chunks in follow(run / JOURNAL, position, over, partial(_in, self._reading)):
-            yield chunks
+        log_of = follow(run / JOURNAL, position, partial(self._runs.is_over, run), partial(_in, self._reading))
+        async with aclosing(log_of) as batches:
+            async for chunks in batches:
+                yield chunks
 
     async def wait(self, handle: Handle) -> Exit:
         """See `Launcher.wait`."""

@@ -32,14 +32,26 @@ class Maker:
         if found is not None:
             self._require_own(found, request.job_id)
             return str(found["Id"]), found["State"]["Status"] == "created"
+        self._require_sealed(config["Image"])
         hand_over(request.folders["output"], self._bounds.user)
+        return self._engine.create(name, config), True
+
+    def _require_sealed(self, image: str) -> None:
+        """Refuses an image that would bring a place to write without bound; fetches one that is not there."""
         try:
-            return self._engine.create(name, config), True
+            about = self._engine.image(image)
         except EngineError as e:
-            if e.status != 404 or not self._pull or not request.spec.image:
+            if e.status != 404 or not self._pull:
                 raise
-            self._fetch(request.spec.image)
-            return self._engine.create(name, config), True
+            self._fetch(image)
+            about = self._engine.image(image)
+        if volumes := sorted((about.get("Config") or {}).get("Volumes") or ()):
+            raise LaunchError(
+                Code.NOT_ALLOWED,
+                Reason.LAUNCH_FAILED,
+                f"the image {image!r} declares volumes ({', '.join(volumes)}), and a job could fill the engine's disk "
+                "through them: build it without VOLUME, and write to the output folder or /tmp",
+            )
 
     def _fetch(self, image: str) -> None:
         log.info("image %s is not there: fetching it", image)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from k12ai_ws.launchers.process.journal import (
+from k12ai_ws.launchers.recording.journal import (
     MAX_PAYLOAD,
     STDERR,
     STDOUT,

@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from k12ai_ws.launchers.process.rundir import EXIT, JOURNAL, write_json
+from k12ai_ws.launchers.recording.files import EXIT, JOURNAL, write_json
 from k12ai_ws.wire.job import Exit
 
 from .ending import Absence, Witness, exit_of, has_ended
@@ -154,13 +154,15 @@ class Recorder:
             except EngineGone as e:
                 if self._closing.is_set():
                     return None
+                self._distrusted = 0
                 if self._absence.begins(self._clock_ms()):
                     log.error("container %s: %s; waiting for it", self.container, e)
                 self._closing.wait(pause)
                 pause = min(pause * 1.5, _SLOWEST_S)
             except (EngineError, Garbled) as e:
                 log.warning("container %s: %s; trying again", self.container, e)
-                self._closing.wait(_LOOK_S)
+                self._closing.wait(pause)
+                pause = min(pause * 1.5, _SLOWEST_S)
         return None
 
     def _step(self, record: Record, until: float) -> Exit | None:
@@ -177,12 +179,12 @@ class Recorder:
             self._catch_up(record, follow=True)
             self._closing.wait(_LOOK_S)
             return None
-        if not self._is_whole(record):
-            self._distrusted += 1
-            if self._distrusted <= _DISTRUST:
-                self._catch_up(record, follow=False)
-                return None
-            record.say("the engine's log of this job ends in another way than what was read: it may lack lines")
+        self._distrusted += 1
+        if self._distrusted > 2 * _DISTRUST:  # a log that nobody can read must not keep a job from its end
+            record.say("the engine's log of this job cannot be read or ends in another way: lines may be missing")
+        elif not self._is_whole(record):
+            self._catch_up(record, follow=False)
+            return None
         return self._exit(container, record)
 
     def _take_attached(self, stream: Stream, record: Record) -> None:

@@ -2,7 +2,7 @@
 
 <runs_dir>/<job_id>/      mode 0700
     run.json              written before the container is started: its id, and what holds for it
-    journal               all that it printed (see `process/journal.py`)
+    journal               all that it printed (see `recording/journal.py`)
     stop.json             what was done to end it (see `recorder.py`)
     exit.json             how it ended: the fields of `wire.job.Exit`; written last, and once
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from k12ai_ws.launchers.launcher import Handle, LaunchError, LaunchRequest
-from k12ai_ws.launchers.process.rundir import EXIT, read_json, write_json
+from k12ai_ws.launchers.recording.files import EXIT, read_json, write_json
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import Exit
 from k12ai_ws.wire.status import Reason
@@ -92,6 +92,10 @@ class Runs:
                 Code.START_FAILED, Reason.LAUNCH_FAILED, f"the run's directory {run} cannot be made: {e.strerror or e}"
             ) from e
         return handle
+
+    def is_over(self, run: Path) -> bool:
+        """Whether nothing will be printed any more. Ask before reading the log: then what is read is all there is."""
+        return (run / EXIT).exists() or not run.exists()
 
     def end_of(self, run: Path) -> Exit | None:
         """How the run ended; None while it goes on."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from k12ai_ws.launchers.process.rundir import read_json, write_json
+from k12ai_ws.launchers.recording.files import read_json, write_json
 
 from .engine import Container, Engine
 from .messages import nanoseconds

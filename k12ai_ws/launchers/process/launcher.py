@@ -6,24 +6,21 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from k12ai_ws.launchers.launcher import Chunk, Handle, Launcher, LaunchRequest, RunStats
+from k12ai_ws.launchers.recording.files import JOURNAL
+from k12ai_ws.launchers.recording.following import follow, until
 from k12ai_ws.wire.job import Exit
 
 from .command import PASSED_ON
-from .reader import JournalReader
-from .rundir import JOURNAL
 from .runs import Policy, Runs, is_over
 from .usage import UsageMeter
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_FASTEST_S: Final = 0.02
-_SLOWEST_S: Final = 0.2
-_SILENCE_S: Final = 0.5
 
 
 class ProcessLauncher(Launcher):
@@ -36,8 +33,8 @@ class ProcessLauncher(Launcher):
     None. What may take seconds (launches, stops, burying a run) has threads of its own, so that no log waits for it.
     `clock_ms` and `token`: the time (ms since the epoch) and the random markers.
 
-    A job sees the machine as the server's own user does: this launcher isolates nothing, and ignores `image` and the
-    spec's `cpus`, `memory` and `gpus`.
+    A job sees the machine as the server's own user does: this launcher isolates nothing, ignores `image`, and does not
+    hold it to the spec's `cpus` and `memory`.
     """
 
     name = "process"
@@ -68,42 +65,14 @@ class ProcessLauncher(Launcher):
         await self._slowly(self._runs.launch, request)
         return {"run": request.job_id}
 
-    async def logs(self, handle: Handle, position: int) -> AsyncIterator[Sequence[Chunk]]:
+    def logs(self, handle: Handle, position: int) -> AsyncIterator[Sequence[Chunk]]:
         """See `Launcher.logs`. Raises OSError where the journal cannot be read now: read on from the last position."""
         run = self._path(handle)
-        reader = JournalReader(run / JOURNAL, position)
-
-        def look() -> tuple[bool, list[Chunk]]:
-            over = is_over(run)  # before the read
-            return over, reader.read()
-
-        pause, silence = _FASTEST_S, 0.0
-        try:
-            while True:
-                over, chunks = await self._off_loop(look)
-                if chunks:
-                    pause, silence = _FASTEST_S, 0.0
-                    yield chunks
-                    continue
-                if over:
-                    return
-                await asyncio.sleep(pause)
-                silence += pause
-                pause = min(pause * 1.5, _SLOWEST_S)
-                if silence >= _SILENCE_S:
-                    silence = 0.0
-                    yield ()
-        finally:
-            reader.close()
+        return follow(run / JOURNAL, position, partial(is_over, run), self._off_loop)
 
     async def wait(self, handle: Handle) -> Exit:
         """See `Launcher.wait`. What a run left behind whose supervisor was killed is ended here."""
-        run = self._path(handle)
-        pause = _FASTEST_S
-        while (end := await self._slowly(self._runs.end_of, run)) is None:
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, _SLOWEST_S)
-        return end
+        return await until(partial(self._runs.end_of, self._path(handle)), self._slowly)
 
     async def stop(self, handle: Handle, grace_s: float) -> None:
         """See `Launcher.stop`. Asked again, the shorter grace holds. Raises LaunchError where nobody listens."""

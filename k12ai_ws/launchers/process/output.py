@@ -10,7 +10,7 @@ import select
 import time
 from typing import Final
 
-from .journal import MAX_PAYLOAD, STDERR, STDOUT, JournalWriter
+from k12ai_ws.launchers.recording.journal import MAX_PAYLOAD, STDERR, STDOUT, JournalWriter
 
 RETRY_S: Final = 0.25
 """How often a disk that takes nothing is tried again."""

@@ -1,10 +1,10 @@
-"""A run's directory: what lies in it, who holds its lock, and how its small files are written.
+"""A run's directory: what lies in it, and who holds its lock.
 
     <runs_dir>/<job_id>/      mode 0700
         lock                  held (flock) by the launching server and then by the supervisor, for its whole life
         control               a FIFO on which the supervisor is asked to stop: lines of `stop <grace in seconds>`
         state.json            written right before the command is started: who supervises, and the run's marker
-        journal               all that the job printed (see `journal.py`)
+        journal               all that the job printed (see `recording/journal.py`)
         exit.json             how it ended: the fields of `wire.job.Exit`; written last, and once
         supervisor.log        only where the supervisor itself broke
 
@@ -20,51 +20,18 @@ Standard library only: the supervisor imports this.
 """
 
 import fcntl
-import json
 import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 LOCK: Final = "lock"
 CONTROL: Final = "control"
 STATE: Final = "state.json"
-JOURNAL: Final = "journal"
-EXIT: Final = "exit.json"
 BROKEN: Final = "supervisor.log"
 
 MARKER: Final = "K12AI_RUN"
 """The environment variable by which a run's processes are known when their supervisor is gone."""
-
-
-def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
-    """Writes a JSON object so that a reader sees all of it or nothing; where `durable`, also after the machine went
-    down. Raises OSError.
-    """
-    fresh = path.with_suffix(".new")
-    with fresh.open("w", encoding="ascii") as file:
-        json.dump(value, file)
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
-    fresh.replace(path)
-    if not durable:
-        return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object in `path`; None where there is no such file, or what it holds is no object."""
-    try:
-        value = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def take_lock(run: Path, *, patience_s: float = 0.0) -> int | None:

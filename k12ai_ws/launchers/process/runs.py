@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
+from k12ai_ws.launchers.recording.files import EXIT, read_json, write_json
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import Exit
 from k12ai_ws.wire.status import Reason
@@ -58,7 +59,7 @@ class Runs:
         """Starts the run, unless it was started before. Raises LaunchError; then there is no run."""
         self.reap()
         run = self.path(request.job_id)
-        if (run / rundir.EXIT).exists():
+        if (run / EXIT).exists():
             return
         if sys.platform != "linux":
             raise refuse(f"the process launcher needs Linux, and this is {sys.platform}; use --launcher docker")
@@ -71,7 +72,7 @@ class Runs:
         if lock is None:
             return
         try:
-            if not (run / rundir.STATE).exists() and not (run / rundir.EXIT).exists():
+            if not (run / rundir.STATE).exists() and not (run / EXIT).exists():
                 self._start(run, lock, request, command)
         finally:
             os.close(lock)
@@ -121,7 +122,7 @@ class Runs:
         for run in sorted(self._folder.iterdir()):
             if not _JOB_ID.fullmatch(run.name) or not stat.S_ISDIR(run.lstat().st_mode):
                 continue
-            ended = (run / rundir.EXIT).exists()
+            ended = (run / EXIT).exists()
             if (run / rundir.STATE).exists() or (not ended and rundir.is_held(run)):
                 found.append(run.name)
             elif not ended:
@@ -130,14 +131,14 @@ class Runs:
 
     def supervisor_of(self, run: Path) -> tuple[int, int] | None:
         """The process id of a living run's supervisor, and its start in clock ticks after the boot."""
-        state = rundir.read_json(run / rundir.STATE)
-        if not state or (run / rundir.EXIT).exists():
+        state = read_json(run / rundir.STATE)
+        if not state or (run / EXIT).exists():
             return None
         return int(state["supervisor"]), int(state["supervisor_start"])
 
     def release(self, run: Path) -> None:
         """Removes what an ended run needs no more; its journal and its end stay."""
-        if (run / rundir.EXIT).exists():
+        if (run / EXIT).exists():
             for name in (rundir.STATE, rundir.CONTROL):
                 (run / name).unlink(missing_ok=True)
         self.reap()
@@ -156,7 +157,7 @@ class Runs:
         """The run's lock, or None where the run is on its way already. Raises LaunchError, OSError."""
         until = time.monotonic() + self._policy.start_timeout_s
         while (lock := rundir.take_lock(run, patience_s=0.05)) is None:
-            if (run / rundir.STATE).exists() or (run / rundir.EXIT).exists():
+            if (run / rundir.STATE).exists() or (run / EXIT).exists():
                 return None
             if time.monotonic() > until:
                 patience_s = self._policy.start_timeout_s
@@ -186,7 +187,7 @@ class Runs:
             raise
 
     def _bury(self, run: Path) -> Exit:
-        state = rundir.read_json(run / rundir.STATE) or {}
+        state = read_json(run / rundir.STATE) or {}
         message = "the run's supervisor was killed, and nobody saw how the job ended"
         broken = run / rundir.BROKEN
         if broken.exists():
@@ -197,7 +198,7 @@ class Runs:
             message += f"; processes {left} of it could not be killed"
         end = Exit(lost=True, started_ms=state.get("started_ms"), ended_ms=self._clock_ms(), message=message)
         try:
-            rundir.write_json(run / rundir.EXIT, asdict(end))
+            write_json(run / EXIT, asdict(end))
         except OSError as error:  # a full disk, say: the next to ask finds the same
             return replace(end, message=f"{message}; this could not be recorded: {error.strerror or error}")
         return end
@@ -205,7 +206,7 @@ class Runs:
 
 def is_over(run: Path) -> bool:
     """Whether nothing will be printed any more. Ask before reading the log: then what is read is all there is."""
-    return (run / rundir.EXIT).exists() or not rundir.is_held(run)
+    return (run / EXIT).exists() or not rundir.is_held(run)
 
 
 def _sweep(run: Path) -> None:
@@ -217,7 +218,7 @@ def _sweep(run: Path) -> None:
 
 
 def _read_exit(run: Path) -> Exit | None:
-    end = rundir.read_json(run / rundir.EXIT)
+    end = read_json(run / EXIT)
     if end is None:
         return None
     return Exit(**{key: value for key, value in end.items() if key in Exit.__dataclass_fields__})

@@ -6,9 +6,7 @@ as `python -I -S -c BOOT <package root> <run directory>` with three files open: 
 why it is not; 3, the lock; 4, its orders, a JSON object (`Orders`).
 
 It never gives up for want of disk space: while the journal cannot be written it reads no more from the job, so that
-the job pauses in its next print, and tries again.
-
-Standard library only: it starts without site-packages.
+the job pauses in its next print, and tries again. Standard library only: it starts without site-packages.
 """
 
 import contextlib
@@ -23,10 +21,12 @@ import traceback
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from k12ai_ws.launchers.recording.files import EXIT, JOURNAL, write_json
+from k12ai_ws.launchers.recording.journal import JournalWriter
+
 from . import child, proc
-from .journal import JournalWriter
 from .output import RETRY_S, Output, now_ms
-from .rundir import BROKEN, CONTROL, EXIT, JOURNAL, MARKER, STATE, write_json
+from .rundir import BROKEN, CONTROL, MARKER, STATE
 
 BOOT: Final = "import sys; sys.path.append(sys.argv[1]); from k12ai_ws.launchers.process.supervisor import main; main()"
 SAY_FD: Final = 2

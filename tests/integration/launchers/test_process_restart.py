@@ -14,6 +14,7 @@ from k12ai_ws.launchers.launcher import LaunchError
 from k12ai_ws.launchers.process import rundir
 from k12ai_ws.launchers.process.launcher import ProcessLauncher
 from k12ai_ws.launchers.process.spawn import start_supervisor
+from k12ai_ws.launchers.recording.files import write_json
 
 SERVER = """
 import asyncio, json, os, sys
@@ -181,7 +182,7 @@ async def test_a_supervisor_that_comes_late_starts_nothing(jobs, tombstone):
     run.mkdir(parents=True)
     jobs.output.mkdir()
     os.mkfifo(run / "control")
-    rundir.write_json(run / tombstone, {"lost": True})
+    write_json(run / tombstone, {"lost": True})
     lock = rundir.take_lock(run)
     orders = {
         "argv": ["touch", "started"],

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k12ai_ws.launchers.process import journal
-from k12ai_ws.launchers.process.journal import STDERR, STDOUT, JournalWriter
-from k12ai_ws.launchers.process.reader import BATCH_CHUNKS, JournalReader
+from k12ai_ws.launchers.recording import journal
+from k12ai_ws.launchers.recording.journal import STDERR, STDOUT, JournalWriter
+from k12ai_ws.launchers.recording.reader import BATCH_CHUNKS, JournalReader
 
 NAMES = {STDOUT: "stdout", STDERR: "stderr"}
 PRINTED = st.lists(st.tuples(st.sampled_from([STDOUT, STDERR]), st.binary(min_size=1, max_size=300)), max_size=30)

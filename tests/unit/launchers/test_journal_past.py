@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k12ai_ws.launchers.process import journal
-from k12ai_ws.launchers.process.journal import (
+from k12ai_ws.launchers.recording import journal
+from k12ai_ws.launchers.recording.journal import (
     HEAD_BYTES,
     MAGIC,
     NOTICE,

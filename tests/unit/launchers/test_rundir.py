@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from k12ai_ws.launchers.process import rundir
+from k12ai_ws.launchers.recording.files import read_json, write_json
 
 
 def test_a_lock_is_held_until_its_file_is_closed_everywhere(tmp_path):
@@ -44,14 +45,14 @@ def test_a_directory_that_is_gone_has_no_lock(tmp_path):
 
 def test_json_is_replaced_whole(tmp_path):
     path = tmp_path / "x.json"
-    assert rundir.read_json(path) is None
-    rundir.write_json(path, {"a": "é"})
-    rundir.write_json(path, {"a": 2})
-    assert rundir.read_json(path) == {"a": 2}
+    assert read_json(path) is None
+    write_json(path, {"a": "é"})
+    write_json(path, {"a": 2})
+    assert read_json(path) == {"a": 2}
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff"])
 def test_what_is_no_json_object_reads_as_nothing(tmp_path, content):
     (tmp_path / "x.json").write_bytes(content)
-    assert rundir.read_json(tmp_path / "x.json") is None
+    assert read_json(tmp_path / "x.json") is None

@@ -109,7 +109,7 @@ def test_all_that_the_engine_is_told(asking):
             "NanoCpus": 1_500_000_000,
             "PidsLimit": 77,
             "ShmSize": 1 << 20,
-            "Tmpfs": {"/tmp": "rw,nosuid,nodev,mode=1777,size=1000"},
+            "Tmpfs": {"/tmp": "rw,exec,nosuid,nodev,mode=1777,size=1000"},
             "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
             "LogConfig": {"Type": "local", "Config": {"max-size": "5000", "max-file": "2", "compress": "false"}},
             "Mounts": [

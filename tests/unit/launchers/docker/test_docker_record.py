@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from k12ai_ws.launchers.docker.messages import Message, MessageReader
 from k12ai_ws.launchers.docker.record import Record
-from k12ai_ws.launchers.process import journal
-from k12ai_ws.launchers.process.journal import HEADER, MAGIC, NOTICE, STDERR, STDOUT, frames
+from k12ai_ws.launchers.recording import journal
+from k12ai_ws.launchers.recording.journal import HEADER, MAGIC, NOTICE, STDERR, STDOUT, frames
 
 PIECE = 8
 """How long a message of the log is at most here; 16 KiB at a real engine."""

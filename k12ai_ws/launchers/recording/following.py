@@ -1,12 +1,13 @@
 """Following a run that is recorded in a journal: reading its log while it is written, and awaiting its end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from .launcher import Chunk
-from .process.reader import JournalReader
+from k12ai_ws.launchers.launcher import Chunk
+
+from .reader import JournalReader
 
 T = TypeVar("T")
 OffLoop = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -19,7 +20,7 @@ _SILENCE_S: Final = 0.5
 
 async def follow(
     journal: Path, position: int, is_over: Callable[[], bool], off_loop: OffLoop
-) -> AsyncIterator[Sequence[Chunk]]:
+) -> AsyncGenerator[Sequence[Chunk], None]:
     """The chunks after `position`, as `Launcher.logs` gives them. `is_over` blocks; once it is true, nothing more is
     written. Raises OSError where the journal cannot be read now: read on from the last position.
     """
