@@ -1,15 +1,13 @@
 """From a launch request to the engine's description of its container, everything shut that a job does not need."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from k12ai_ws.drivers.spec import ROLES, Resources, Role
-from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
-from k12ai_ws.wire.codes import Code
-from k12ai_ws.wire.status import Reason
+from k12ai_ws.drivers.spec import Resources, Role
+from k12ai_ws.launchers.launcher import LaunchRequest
+from k12ai_ws.launchers.roles import roles_of, unfit, variables_of, words_of
 
 from .policy import ROOT, full_name, resolved, target_of
 
@@ -17,8 +15,6 @@ LABEL: Final = "k12ai.service"
 SERVICE, OP, USER, UUID = (f"{LABEL}.{name}" for name in ("name", "op", "user", "uuid"))
 JOB, SERVER, PLACE = (f"{LABEL}.{name}" for name in ("job", "server", "place"))
 """The labels. `server` is the id of the server that owns the container, `place` of the data folder it works in."""
-
-_TOKEN: Final = re.compile(r"\{(" + "|".join(ROLES) + r")\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +48,10 @@ def describe(request: LaunchRequest, resources: Resources, bounds: Bounds, owner
     The command is the whole command: an image's own entry point does not come before it.
     """
     spec = request.spec
-    roles = {role: f"{ROOT}/{role}" for role in _roles(request)}
+    roles: dict[Role, str] = {role: f"{ROOT}/{role}" for role in roles_of(request)}
     return {
         "Image": full_name(spec.image or ""),  # as the policy judged it: `beef` alone could also be an image's id
-        "Entrypoint": [_fill(word, roles, f"command[{i}]") for i, word in enumerate(spec.command)],
+        "Entrypoint": [_utf8(word, f"command[{i}]") for i, word in enumerate(words_of(request, roles))],
         "Cmd": [],
         "Env": _environment(request, roles),
         "WorkingDir": roles["output"],
@@ -117,55 +113,24 @@ def _host_config(
 def _bind(source: Path, target: str, read_only: bool) -> dict[str, Any]:
     return {
         "Type": "bind",
-        "Source": _sound(str(source.resolve()), f"the folder {str(source)!r}"),
+        "Source": _utf8(str(source.resolve()), f"the folder {str(source)!r}"),
         "Target": target,
         "ReadOnly": read_only,
         "BindOptions": {"Propagation": "rprivate"},
     }
 
 
-def _roles(request: LaunchRequest) -> Sequence[Role]:
-    if "output" not in request.folders:
-        raise _unfit(f"job {request.job_id} has no output folder, and a job runs in its output folder")
-    return [role for role in ROLES if role in request.folders and (role in request.spec.mounts or role == "output")]
-
-
 def _environment(request: LaunchRequest, roles: Mapping[Role, str]) -> list[str]:
     env = {"HOME": "/tmp", "PYTHONUNBUFFERED": "1"}  # noqa: S108 - the container's own, and its only place to write
-    for name, value in request.spec.env.items():
-        if not name or "=" in name:
-            raise _unfit(f"env has a variable of the name {name!r}: a name is not empty and holds no '='")
-        env[_sound(name, f"the name env[{name!r}]")] = _fill(value, roles, f"env[{name!r}]")
-    env |= {f"K12AI_{role.upper()}": path for role, path in roles.items()}  # last: these are true whatever is asked
+    env |= variables_of(request, roles)
     # An image of NVIDIA's asks for all of them by itself, and a driver could ask for another job's.
     env["NVIDIA_VISIBLE_DEVICES"] = ",".join(request.gpus) or "void"
-    return [f"{name}={value}" for name, value in env.items()]
+    return [_utf8(f"{name}={value}", f"env[{name!r}]") for name, value in env.items()]
 
 
-def _fill(text: str, roles: Mapping[Role, str], where: str) -> str:
-    paths: dict[str, str] = {str(role): path for role, path in roles.items()}
-
-    def place(match: re.Match[str]) -> str:
-        role: str = match[1]
-        if role not in paths:
-            raise _unfit(
-                f"{where} speaks of {{{role}}}, but this job has no such folder: either the operator has configured "
-                f"none, or the driver's LaunchSpec leaves {role!r} out of its mounts"
-            )
-        return paths[role]
-
-    return _sound(_TOKEN.sub(place, text), where)
-
-
-def _sound(text: str, where: str) -> str:
-    if "\0" in text:
-        raise _unfit(f"{where} holds a NUL character, which no command or variable can carry")
+def _utf8(text: str, where: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as e:
-        raise _unfit(f"{where} cannot be written in UTF-8, and the engine takes nothing else: {e.reason}") from e
+        raise unfit(f"{where} cannot be written in UTF-8, and the engine takes nothing else: {e.reason}") from e
     return text
-
-
-def _unfit(message: str) -> LaunchError:
-    return LaunchError(Code.START_FAILED, Reason.LAUNCH_FAILED, message)

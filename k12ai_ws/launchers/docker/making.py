@@ -3,6 +3,7 @@
 import logging
 
 from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
+from k12ai_ws.launchers.roles import unfit
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.status import Reason
 
@@ -66,11 +67,7 @@ class Maker:
     def _require_own(self, container: Container, job_id: str) -> None:
         labels = container["Config"]["Labels"] or {}
         if labels.get(SERVER) != self._owner.server or labels.get(JOB) != job_id:
-            raise LaunchError(
-                Code.START_FAILED,
-                Reason.LAUNCH_FAILED,
-                f"a container of the name {name_of(job_id)} is there, and it is not this server's",
-            )
+            raise unfit(f"a container of the name {name_of(job_id)} is there, and it is not this server's")
 
 
 def failure(error: EngineError, image: str | None) -> LaunchError:
@@ -84,5 +81,4 @@ def failure(error: EngineError, image: str | None) -> LaunchError:
             f"the image {image!r} is not on this engine: build it (`make images` builds those of k12cv and k12nlp; "
             f"`docker build -t {image} DIR` any other), or fetch it with `docker pull {image}`",
         )
-    text = f"the engine did not start the container: {error.message}"
-    return LaunchError(Code.START_FAILED, Reason.LAUNCH_FAILED, text)
+    return unfit(f"the engine did not start the container: {error.message}")

@@ -4,9 +4,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from k12ai_ws.launchers.launcher import LaunchError
-from k12ai_ws.wire.codes import Code
-from k12ai_ws.wire.status import Reason
+from k12ai_ws.launchers.roles import unfit
 
 NOBODY: Final = "64000:64000"
 """Who a job is where the server is root: a user that owns nothing else on the host."""
@@ -32,11 +30,7 @@ def hand_over(folder: Path, user: str) -> None:
             for name in (*folders, *files):
                 _give(Path(place, name), owner)
     except OSError as e:
-        raise LaunchError(
-            Code.START_FAILED,
-            Reason.LAUNCH_FAILED,
-            f"the output folder {folder} cannot be prepared for the container: {e.strerror or e}",
-        ) from e
+        raise unfit(f"the output folder {folder} cannot be prepared for the container: {e.strerror or e}") from e
 
 
 def _give(path: Path, owner: tuple[int, int]) -> None:

@@ -16,6 +16,7 @@ from typing import Final
 
 from k12ai_ws.launchers.launcher import Handle, LaunchError, LaunchRequest
 from k12ai_ws.launchers.recording.files import EXIT, read_json, write_json
+from k12ai_ws.launchers.roles import unfit
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import Exit
 from k12ai_ws.wire.status import Reason
@@ -66,9 +67,7 @@ class Runs:
         """The run's directory. Raises LaunchError where the handle is none of this launcher's."""
         job_id = handle.get("run")
         if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id):
-            raise LaunchError(
-                Code.START_FAILED, Reason.LAUNCH_FAILED, f"{job_id!r} is no id of a run: letters, digits, '_', '.', '-'"
-            )
+            raise unfit(f"{job_id!r} is no id of a run: letters, digits, '_', '.', '-'")
         return self._folder / job_id
 
     def launch(self, request: LaunchRequest) -> Handle:
@@ -88,9 +87,7 @@ class Runs:
         except EngineError as e:
             raise failure(e, request.spec.image) from e
         except OSError as e:
-            raise LaunchError(
-                Code.START_FAILED, Reason.LAUNCH_FAILED, f"the run's directory {run} cannot be made: {e.strerror or e}"
-            ) from e
+            raise unfit(f"the run's directory {run} cannot be made: {e.strerror or e}") from e
         return handle
 
     def is_over(self, run: Path) -> bool:

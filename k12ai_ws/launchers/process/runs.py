@@ -15,12 +15,13 @@ from typing import Any, Final
 
 from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
 from k12ai_ws.launchers.recording.files import EXIT, read_json, write_json
+from k12ai_ws.launchers.roles import unfit
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import Exit
 from k12ai_ws.wire.status import Reason
 
 from . import rundir
-from .command import command_of, refuse
+from .command import command_of
 from .proc import kill_marked
 from .spawn import start_supervisor
 
@@ -52,7 +53,7 @@ class Runs:
     def path(self, job_id: object) -> Path:
         """The run's directory. Raises LaunchError where the id is not fit to name one."""
         if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id):
-            raise refuse(f"{job_id!r} is no id of a run: letters, digits, '_', '.', '-', at most 128 of them")
+            raise unfit(f"{job_id!r} is no id of a run: letters, digits, '_', '.', '-', at most 128 of them")
         return self._folder / job_id
 
     def launch(self, request: LaunchRequest) -> None:
@@ -62,13 +63,13 @@ class Runs:
         if (run / EXIT).exists():
             return
         if sys.platform != "linux":
-            raise refuse(f"the process launcher needs Linux, and this is {sys.platform}; use --launcher docker")
+            raise unfit(f"the process launcher needs Linux, and this is {sys.platform}; use --launcher docker")
         command = command_of(request, self._policy.environ, self._policy.pass_environ)
         try:
             run.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = self._claim(run)
         except OSError as error:
-            raise refuse(f"the run's directory {run} cannot be made: {error.strerror or error}") from error
+            raise unfit(f"the run's directory {run} cannot be made: {error.strerror or error}") from error
         if lock is None:
             return
         try:
@@ -161,7 +162,7 @@ class Runs:
                 return None
             if time.monotonic() > until:
                 patience_s = self._policy.start_timeout_s
-                raise refuse(f"another launch of this job has held {run / rundir.LOCK} for {patience_s:g} s")
+                raise unfit(f"another launch of this job has held {run / rundir.LOCK} for {patience_s:g} s")
         return lock
 
     def _start(self, run: Path, lock: int, request: LaunchRequest, command: Mapping[str, Any]) -> None:
@@ -181,7 +182,7 @@ class Runs:
             self._children.add(start_supervisor(run, lock, orders, policy.environ, policy.start_timeout_s))
         except OSError as error:
             shutil.rmtree(run, ignore_errors=True)
-            raise refuse(f"the run's directory {run} cannot be prepared: {error.strerror or error}") from error
+            raise unfit(f"the run's directory {run} cannot be prepared: {error.strerror or error}") from error
         except BaseException:
             shutil.rmtree(run, ignore_errors=True)
             raise

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import k12ai_ws
+from k12ai_ws.launchers.roles import unfit
 
-from .command import refuse
 from .proc import kill_marked
 from .supervisor import BOOT, LOCK_FD, ORDERS_FD, READY, SAY_FD
 
@@ -42,7 +42,7 @@ def start_supervisor(
         os.close(opened.pop(1))
         said = _listen(hear, patience_s)
     except OSError as error:
-        raise refuse(f"the job's supervisor could not be started: {error}") from error
+        raise unfit(f"the job's supervisor could not be started: {error}") from error
     finally:
         for fd in opened:
             os.close(fd)
@@ -54,7 +54,7 @@ def start_supervisor(
         os.waitpid(pid, 0)
     kill_marked(str(orders["marker"]))
     lines = said.decode("utf-8", "replace").strip().splitlines()
-    raise refuse(lines[-1] if lines else f"the job's supervisor said nothing for {patience_s:g} s, or was killed")
+    raise unfit(lines[-1] if lines else f"the job's supervisor said nothing for {patience_s:g} s, or was killed")
 
 
 def _spawn(run: Path, say: int, lock: int, orders: int, environ: Mapping[str, str]) -> int:
