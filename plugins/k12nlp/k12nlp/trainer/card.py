@@ -3,12 +3,15 @@
 Only the standard library is needed to read it, so that whether a model fits is known before anything is loaded.
 """
 
+import errno
 import json
+import os
+import stat
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 MODEL_FILE = "model.npz"
 CARD_MEMBER = "card.json"
@@ -67,7 +70,7 @@ def read_card(path: Path) -> Card:
     Raises MissingModelError where there is no file, and BrokenModelError where it is not a model of ours.
     """
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(CARD_MEMBER) as member:
+        with _open(path) as file, zipfile.ZipFile(file) as archive, archive.open(CARD_MEMBER) as member:
             text = member.read(CARD_BYTES + 1)
         if len(text) > CARD_BYTES:
             raise ValueError(f"its card is longer than {CARD_BYTES} bytes")
@@ -84,6 +87,22 @@ def read_card(path: Path) -> Card:
         RecursionError,
     ) as error:
         raise BrokenModelError(f"{path} is not a model of this trainer, or is broken: {error}") from error
+
+
+def _open(path: Path) -> BinaryIO:
+    """The model file, and nothing that a job may have put in its place: a link leads out of the output folder, and a
+    pipe is never at its end. Raises FileNotFoundError, BrokenModelError.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise BrokenModelError(f"{path} is a link, and no model") from error
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise BrokenModelError(f"{path} is no file, and no model")
+    return os.fdopen(fd, "rb")
 
 
 def _card(fields: Any) -> Card:
