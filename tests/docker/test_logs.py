@@ -197,7 +197,7 @@ async def test_what_a_rotation_has_cost_while_nobody_read_is_said(place, engine)
 
 
 async def test_streams_and_times_are_told_apart(place, launcher):
-    source = "import sys, time\nprint('out', flush=True); time.sleep(0.3); print('err', file=sys.stderr)"
+    source = "import os, time\nos.write(1, b'out\\n'); time.sleep(0.3); os.write(2, b'err\\n')"
     handle = await launcher.launch(place.python(source))
     chunks = await place.read(launcher, handle)
     end = await launcher.wait(handle)
