@@ -42,8 +42,9 @@ LABEL org.opencontainers.image.title="k12ai_ws" org.opencontainers.image.license
 WORKDIR /tmp
 USER 65534:65534
 EXPOSE 8170
-# Asked over loopback, where the server answers whatever address it listens on.
+# Asked where these two variables have it listen. One that is told its address in another way (--host, --port, a file)
+# needs a check of its own, with --health-cmd, or none, with --no-healthcheck.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('K12AI_SERVER__PORT', '8170') + '/ready', timeout=4)"]
+    CMD ["python", "-c", "import http.client, os, sys; e = os.environ.get; c = http.client.HTTPConnection(e('K12AI_SERVER__HOST', '127.0.0.1'), int(e('K12AI_SERVER__PORT', '8170')), timeout=4); c.request('GET', '/ready'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["k12ai"]
 CMD ["serve"]

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final, TypeVar
 
 from docker.errors import DockerException
 
+from k12ai_ws.identity import server_id
 from k12ai_ws.launchers.docker.engine import TIMEOUT_S, Engine, EngineError
 from k12ai_ws.launchers.docker.launcher import DockerLauncher
 from k12ai_ws.launchers.docker.policy import Allowed, Policy
@@ -33,26 +33,30 @@ async def choose_launcher(settings: Settings) -> tuple[Launcher, str]:
     """The launcher, and a sentence that says which it is and why. Raises SettingsError where the settings name one
     while jobs of the other still run (nobody would see their end), and where they name an engine that cannot be one.
     """
-    asked = settings.jobs.launcher
+    asked, server = settings.jobs.launcher, server_id(settings.data_dir)
     left = {"process": _left(settings.data_dir / "runs", STATE), "docker": _left(settings.data_dir / "containers", RUN)}
     for name, runs in left.items():
         if runs and asked == "auto":
-            return _make(settings, name), _note(settings, name, f"auto: {len(runs)} of its jobs are still to be ended")
+            return _make(settings, name, server), _note(
+                settings, name, f"auto: {len(runs)} of its jobs are still to be ended"
+            )
         if runs and asked != name:
             raise SettingsError(
                 f"jobs.launcher: {asked} cannot take up the jobs that {name} has started here and that have not ended "
                 f"({', '.join(runs[:5])}): start with --launcher {name}, let them end or stop them, then change it"
             )
     if asked != "auto":
-        return _make(settings, asked), _note(settings, asked, "the setting says so")
+        return _make(settings, asked, server), _note(settings, asked, "the setting says so")
+    if settings.docker.host is not None:  # whoever names an engine wants containers, and not whatever there is
+        return _make(settings, "docker", server), _note(settings, "docker", "auto: docker.host names an engine")
     try:
         version = await _in_thread(partial(_probe, settings))
     except EngineError as e:
-        return _make(settings, "process"), _note(settings, "process", f"auto: {e.message}")
-    return _make(settings, "docker"), _note(settings, "docker", f"auto: an engine answers, version {version}")
+        return _make(settings, "process", server), _note(settings, "process", f"auto: {e.message}")
+    return _make(settings, "docker", server), _note(settings, "docker", f"auto: an engine answers, version {version}")
 
 
-def _make(settings: Settings, name: str) -> Launcher:
+def _make(settings: Settings, name: str, server: str) -> Launcher:
     jobs, docker = settings.jobs, settings.docker
     if name == "process":
         return ProcessLauncher(settings.data_dir / "runs", grace_s=jobs.grace_s, max_log_bytes=jobs.max_log_bytes)
@@ -62,6 +66,13 @@ def _make(settings: Settings, name: str) -> Launcher:
             "the setting out"
         )
     engine = _engine(settings)
+    never = [path.resolve() for path in (settings.data_dir, *_socket_of(engine))]
+    for role, folder in (("datasets", settings.datasets_dir), ("pretrained", settings.pretrained_dir)):
+        shown = [path for path in never if folder.resolve() in (path, *path.parents)]
+        if shown:
+            raise SettingsError(
+                f"folders.{role}: {folder} holds {shown[0]}, which no job may see: name a folder of its own"
+            )
     policy = Policy(
         images=docker.images,
         networks=docker.networks,
@@ -72,13 +83,13 @@ def _make(settings: Settings, name: str) -> Launcher:
         max_cpus=docker.max_cpus,
         max_memory=docker.max_memory,
         max_gpus=docker.max_gpus,
-        never=[path.resolve() for path in (settings.data_dir, *_socket_of(engine))],
+        never=never,
     )
     return DockerLauncher(
         settings.data_dir / "containers",
         engine,
         policy,
-        server_id=server_id(settings.data_dir),
+        server_id=server,
         data_dir=settings.data_dir,
         user=docker.user,
         grace_s=jobs.grace_s,
@@ -90,21 +101,6 @@ def _make(settings: Settings, name: str) -> Launcher:
     )
 
 
-def server_id(data_dir: Path) -> str:
-    """Who this server is, for as long as its data folder lives. Raises OSError."""
-    path = data_dir / "server.id"
-    try:
-        known = path.read_text("ascii").strip()
-    except FileNotFoundError:
-        known = ""
-    if not known:
-        known = uuid.uuid4().hex
-        fresh = path.with_suffix(".new")
-        fresh.write_text(known, "ascii")
-        fresh.replace(path)
-    return known
-
-
 def _left(folder: Path, mark: str) -> list[str]:
     """The ids of the runs in `folder` that were started and have not ended."""
     if not folder.is_dir():
@@ -114,7 +110,7 @@ def _left(folder: Path, mark: str) -> list[str]:
 
 def _allowed(entry: str) -> Allowed:
     path = Path(entry.removesuffix(":rw"))
-    return Allowed(path.resolve(), write=entry.endswith(":rw"))
+    return Allowed(path.resolve(), write=entry.endswith(":rw"), alias=Path(os.path.normpath(path)))
 
 
 def _socket_of(engine: Engine) -> list[Path]:

@@ -18,6 +18,8 @@ from k12ai_ws.wire.requests import fields_of, message_of
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Bytes = Annotated[int, Field(ge=1)]
+Memory = Annotated[int, Field(ge=6 << 20)]
+"""An engine gives no container less than 6 MiB."""
 Cores = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -110,7 +112,8 @@ class DockerSettings(Section):
         default=(), description="Networks of the engine that drivers may ask for; a job has none by default."
     )
     mounts: tuple[str, ...] = Field(
-        default=(), description="Folders of the host that drivers may mount, PATH to read or PATH:rw, with all below."
+        default=(),
+        description="Folders of the host that drivers may mount: PATH to read, with all below; PATH:rw also to write, itself alone.",
     )
     user: str | None = Field(
         default=None,
@@ -118,12 +121,12 @@ class DockerSettings(Section):
         description="UID:GID of the containers; no default: the server's own, or 64000:64000 where that is root.",
     )
     cpus: Cores = Field(default=1.0, description="Cores of a job whose driver asks for none.")
-    memory: Bytes = Field(default=2 << 30, description="Memory of a job whose driver asks for none, in bytes.")
+    memory: Memory = Field(default=2 << 30, description="Memory of a job whose driver asks for none, in bytes.")
     shm: Bytes = Field(default=256 << 20, description="Shared memory of a job whose driver asks for none, in bytes.")
     tmp: Bytes = Field(default=1 << 30, description="Temporary files of a job, in bytes; they count as its memory.")
     pids: Count = Field(default=1024, description="Processes and threads of a job at one time.")
     max_cpus: Cores | None = Field(default=None, description="Most cores that a driver may ask for; no default.")
-    max_memory: Bytes | None = Field(default=None, description="Most memory that a driver may ask for, in bytes.")
+    max_memory: Memory | None = Field(default=None, description="Most memory that a driver may ask for, in bytes.")
     max_gpus: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="Most GPUs that a driver may ask for; no default."
     )
@@ -132,8 +135,16 @@ class DockerSettings(Section):
     @classmethod
     def _absolute_mounts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for entry in value:
-            if not entry.startswith("/") or "\0" in entry:
-                raise ValueError(f"{entry!r} is no absolute path, such as /srv/data or /srv/cache:rw")
+            if not entry.startswith("/") or "\0" in entry or not Path(entry.removesuffix(":rw")).name:
+                raise ValueError(f"{entry!r} is no absolute path below /, such as /srv/data or /srv/cache:rw")
+        return value
+
+    @field_validator("networks")
+    @classmethod
+    def _own_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name in ("host", "none", "default") or name.startswith("container:"):
+                raise ValueError(f"{name!r} cannot be allowed: name a network of the engine, such as bridge")
         return value
 
 

@@ -131,14 +131,20 @@ class EventsHandler(RestHandler):
                 head=hub.head,
                 recovered=False,
             )
+        # Before the page is read: what others add meanwhile makes no further page. After the job was: all events of one
+        # that has ended stand up to here. The hub may be behind the store, and whoever subscribes after its `head` then
+        # misses nothing.
+        stored, head = self.context.store.head, hub.head
         page = await self.context.store.replay(
             EventFilter(job_id=job_id, types=wanted.types), wanted.after, limit=wanted.limit
         )
+        if page.events and page.scanned == page.events[-1].seq:  # it may be full: then its end is no end of the log
+            stored = self.context.store.head
         content = {
             "events": [orjson.Fragment(e.payload) for e in page.events],
-            "next": page.scanned if page.scanned < hub.head else None,
+            "next": page.scanned if page.scanned < stored else None,
             "epoch": hub.epoch,
-            "head": hub.head,
+            "head": head,
         }
         return Answer(
             encode(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Role = Literal["output", "datasets", "pretrained"]
 ROLES: tuple[Role, ...] = ("output", "datasets", "pretrained")
@@ -55,3 +55,10 @@ class LaunchSpec(BaseModel):
     network: str | None = None
     extra_mounts: Annotated[Sequence[Mount], Field(max_length=16)] = ()
     resources: Resources = Resources()
+
+    @field_validator("command")
+    @classmethod
+    def _named(cls, command: Sequence[str]) -> Sequence[str]:
+        if not command[0]:
+            raise ValueError("the first word is the program to run, and it is empty")
+        return command

@@ -69,6 +69,7 @@ class Admission:
             free_gpus=len(self._gpus.free),
             unknown=None if self._found else self._unknown or "what this machine has is not known yet",
             gpus_unknown=self._gpus.unknown,
+            gpus_answering=self._gpus.answering,
         )
 
     @property

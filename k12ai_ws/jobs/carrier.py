@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from k12ai_ws.launchers.launcher import Handle, LaunchError, LaunchRequest
 from k12ai_ws.store.store import LogPosition, Store, StoreError
@@ -21,13 +21,17 @@ RETRY_S = 1.0
 LONGEST_RETRY_S = 30.0
 """The pause before a log that cannot be read for want of something (files, the engine) is tried again grows to this."""
 DEATH_S = 30.0
-"""A run that is given up is waited for so long: until then it holds what it was given."""
+"""The death of a run that no job follows is waited for so long before its user may start the next job of the pair."""
 
 log = logging.getLogger(__name__)
 
 
 class _StoppedBefore(Exception):
     """The stop came before the launch."""
+
+
+class _Unfollowable(Exception):
+    """The job's log was taken up too often; the text says what went wrong."""
 
 
 class Carrier:
@@ -50,41 +54,74 @@ class Carrier:
         self._default_time_limit_s = default_time_limit_s
         self._retry_s = retry_s
 
-    async def carry(self, run: Run, gpus: Sequence[str] = (), found: Handle | None = None) -> None:
+    async def carry(
+        self,
+        run: Run,
+        gpus: Sequence[str] = (),
+        found: Handle | None = None,
+        *,
+        outlived: Callable[[], None] = lambda: None,
+        dead: Callable[[], Awaitable[None]],
+    ) -> None:
         """Returns once the job's end is stored (or nothing more can be done for it) and its run is dead, as far as that
-        can be seen. `gpus` are leased to it; `found` is its run, where an earlier server had started one.
+        can be seen: until then it holds what it was given. `gpus` are leased to it; `found` is its run, where an
+        earlier server had started one. `outlived` is called where the run outlives its job by `DEATH_S` seconds; `dead`
+        as soon as it is dead: what it was given is free, and its log may still have to be read.
 
         Cancelling leaves the job running.
         """
+        left, told = None, False
         try:
-            await self._to_its_end(run, gpus, found)
+            await self._to_its_end(run, gpus, found, dead)
+            if run.record.handle is None:  # it ended without a run; the one that was found is nobody's now
+                left = found
         except Exception as e:
-            log.exception("job %s: carrying it failed", run.record.job_id)
+            text = str(e)
+            if not isinstance(e, _Unfollowable):
+                log.exception("job %s: carrying it failed", run.record.job_id)
+                text = f"the server could not carry the job: {type(e).__name__}: {e}"
             try:
-                await self._give_up(run, f"the server could not carry the job: {type(e).__name__}: {e}")
+                told = await self._runner.give_up(run, text)
             except Exception:
                 log.exception("job %s: its end cannot be stored; the next server takes it up", run.record.job_id)
-
-    async def bury(self, handle: Handle) -> None:
-        """Ends a run whose job nobody knows: it has this server's id, so nobody else ever will."""
-        launcher = self._runner.launcher
-        await launcher.stop(handle, 0.0)
-        await launcher.wait(handle)
-        await launcher.release(handle)
-
-    async def _give_up(self, run: Run, message: str) -> None:
-        """Stores the job as lost, and waits for its run's death: what it holds must not be given to another before."""
-        await self._runner.give_up(run, message)
-        handle = run.record.handle
-        if handle is None:
+                return
+            left = run.record.handle or found
+        if left is None:
             return
+        late = asyncio.get_running_loop().call_later(DEATH_S, outlived)
         try:
-            async with asyncio.timeout(DEATH_S):
-                await self._runner.launcher.wait(handle)
-        except Exception as e:  # noqa: BLE001 - it is given up because nothing works with it
-            log.warning("job %s: it is lost, and nobody saw its run die: %r", run.record.job_id, e)
+            await self.bury(run.record.job_id, left, told=told)
+        finally:
+            late.cancel()
 
-    async def _to_its_end(self, run: Run, gpus: Sequence[str], found: Handle | None) -> None:
+    async def bury(self, job_id: str, handle: Handle, *, told: bool = False) -> None:
+        """Ends a run that no job follows (any more), sees it die, however long that takes, and frees what it holds.
+        `told`: it was asked to end, and has its grace.
+        """
+        launcher, misses = self._runner.launcher, 0
+        while True:
+            try:
+                if not told:
+                    await launcher.stop(handle, 0.0)
+                    told = True
+                await launcher.wait(handle)
+                break
+            except Exception as e:  # noqa: BLE001 - whatever it is: what a living run holds must not be given to another
+                misses += 1
+                pause = self._pause(misses)
+                log.error("job %s: its run cannot be ended now: %r; trying again in %g s", job_id, e, pause)
+                await asyncio.sleep(pause)
+        try:
+            await launcher.release(handle)
+        except Exception:  # whatever it is, the run is over, and the next server tries again
+            log.exception("job %s: what its run holds cannot be freed now", job_id)
+
+    def _pause(self, misses: int) -> float:
+        return min(LONGEST_RETRY_S, self._retry_s * 2.0 ** min(misses - 1, 16))
+
+    async def _to_its_end(
+        self, run: Run, gpus: Sequence[str], found: Handle | None, dead: Callable[[], Awaitable[None]]
+    ) -> None:
         job_id = run.record.job_id
         await run.apply_surely(Admitted(gpus))
         if found is not None and self._is_stopping(run):  # it must not count as one that never ran
@@ -98,7 +135,7 @@ class Carrier:
                 if handle is None:
                     return
                 start = await self._store.position(job_id)
-                await self._runner.follow(run, handle, lambda at: self._hosts.reader(run.record, host, at), start)
+                await self._runner.follow(run, handle, lambda at: self._hosts.reader(run.record, host, at), start, dead)
             except StoreError as e:  # no fault of the job's: it waits for as long as the store needs
                 log.error("job %s: %s; trying again in %g s", job_id, e, self._retry_s)
                 await asyncio.sleep(self._retry_s)
@@ -108,15 +145,14 @@ class Carrier:
                     failed_at, faults, misses = offset, 0, 0
                 if _passes(e):
                     misses += 1
-                    pause = min(LONGEST_RETRY_S, self._retry_s * 2 ** min(misses - 1, 16))
+                    pause = self._pause(misses)
                     log.error("job %s: it cannot be followed now: %s; trying again in %g s", job_id, e, pause)
                     await asyncio.sleep(pause)
                     continue
                 log.exception("job %s: following it failed", job_id)
                 faults += 1
                 if faults >= ATTEMPTS:
-                    await self._give_up(run, f"the server could not follow the job: {type(e).__name__}: {e}")
-                    return
+                    raise _Unfollowable(f"the server could not follow the job: {type(e).__name__}: {e}") from e
                 await asyncio.sleep(self._retry_s)
 
     async def _take_up(self, run: Run, host: DriverHost | None) -> Handle | None:

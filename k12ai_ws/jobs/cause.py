@@ -37,7 +37,9 @@ def verdict(record: JobRecord, end: Exit, tail: Sequence[str] = (), suspect: Fau
     A stop that was asked for never hides that the job died of something else: it counts only where it reached the
     living job. A signal that no stop sends is the true cause, and so is an exception printed before the stop where the
     job then ended with an exit code, as an exception's way is; one that the stop's own signal had to end, or that
-    ended well, had survived its exception.
+    ended well, had survived its exception. So it is with memory: a job that our own signal ended, or that took it, had
+    survived the kernel's killing of a child of it; and where the kernel killed the job itself between our SIGTERM and
+    our SIGKILL, nobody can tell the two, and it was to end anyway.
     """
     if end.lost:
         text = end.message or "the run vanished: its supervisor or its machine died, and nobody saw how the job ended"
@@ -45,22 +47,30 @@ def verdict(record: JobRecord, end: Exit, tail: Sequence[str] = (), suspect: Fau
     if end.engine_failed:
         text = end.message or "the engine that ran the job failed, and the job ended with it"
         return _failed(Reason.ENGINE_FAILED, Code.ENGINE_FAILED, text)
-    if end.oom_killed and end.exit_code != 0:  # where only a child of the job was killed, the job may still succeed
+    stopped = _is_stopped(record, end)
+    ordered = stopped or (end.timed_out and _is_stop(end))
+    if end.oom_killed and end.exit_code != 0 and not ordered:  # a job may succeed without a child that was killed
         return _failed(
             Reason.OUT_OF_MEMORY, Code.OUT_OF_MEMORY, end.message or "the kernel killed the job: out of memory"
         )
     if end.command_not_found:
         return _failed(Reason.COMMAND_NOT_FOUND, Code.COMMAND_FAILED, end.message or "the job's command was not found")
     if end.timed_out:
+        said = None if end.oom_killed else end.message  # of an end for memory, which this one is not
         return _failed(
-            Reason.TIME_LIMIT, Code.TIME_LIMIT, end.message or "the job ran longer than its time limit and was ended"
+            Reason.TIME_LIMIT, Code.TIME_LIMIT, said or "the job ran longer than its time limit and was ended"
         )
-    stopped = record.stop_requested_ms is not None and end.stop_delivered and _is_stop(end)
-    if stopped and not (_is_own_exit(end) and _failed_before_stop(record)):
+    if stopped:
         return Verdict(JobStatus.STOPPED, Reason.STOPPED_BY_USER, Code.STOPPED)
     if end.exit_code == 0:
         return Verdict(JobStatus.FINISHED, Reason.COMPLETED, Code.FINISHED)
     return _own_death(_exception(record, suspect), end, tail)
+
+
+def _is_stopped(record: JobRecord, end: Exit) -> bool:
+    """Whether a stop that was asked for is what ended the job."""
+    delivered = record.stop_requested_ms is not None and end.stop_delivered
+    return delivered and _is_stop(end) and not (_is_own_exit(end) and _failed_before_stop(record))
 
 
 def _failed_before_stop(record: JobRecord) -> bool:

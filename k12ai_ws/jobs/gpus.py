@@ -49,6 +49,11 @@ class GpuPool:
         return len(self._known)
 
     @property
+    def answering(self) -> int:
+        """How many answered at the last `refresh`, with nothing wrong; whoever holds them."""
+        return len(self._present)
+
+    @property
     def free(self) -> Sequence[str]:
         """Those that answer and that nobody holds."""
         held = {gpu for lease in self._leases.values() for gpu in lease}

@@ -234,7 +234,7 @@ class JobManager:
                 continue
             if await self._store.job(job_id) is None:
                 log.warning("the run of job %s, which this server's store does not know, is ended", job_id)
-                self._keep(job_id, self._carrier.bury(handle))
+                self._keep(job_id, self._carrier.bury(job_id, handle))
                 continue
             try:  # its end was stored, but the server died before it could say so to the launcher
                 await launcher.release(handle)
@@ -255,7 +255,8 @@ class JobManager:
 
     def _carry(self, run: Run, gpus: Sequence[str] = (), found: Handle | None = None) -> None:
         async def carry() -> None:
-            await self._carrier.carry(run, gpus, found)
+            outlived, dead = (lambda: self._forget(run)), (lambda: self._free(run))
+            await self._carrier.carry(run, gpus, found, outlived=outlived, dead=dead)
             await self._retire(run)
 
         self._keep(run.record.job_id, carry())
@@ -270,13 +271,19 @@ class JobManager:
 
         task.add_done_callback(over)
 
-    async def _retire(self, run: Run) -> None:
-        self._admission.remove(run.record.job_id)
+    def _forget(self, run: Run) -> None:  # its place, and what it was given, stay its own until `_retire`
         self._by_id.pop(run.record.job_id, None)
         if self._active.get(run.record.key) is run:
             del self._active[run.record.key]
+
+    async def _retire(self, run: Run) -> None:
+        self._forget(run)
         if run.record.reason is Reason.ENGINE_FAILED:
             self._admission.doubt()
+        await self._free(run)
+
+    async def _free(self, run: Run) -> None:
+        self._admission.remove(run.record.job_id)
         if not self._closing:
             await self._admit()
 

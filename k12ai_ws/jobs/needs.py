@@ -37,8 +37,9 @@ class Need:
 class Room:
     """What there is for all jobs together, as far as it is known.
 
-    `gpus` are those that this machine has, `free_gpus` those that can be leased now. `unknown` says why nobody knows
-    what there is: nothing starts until that is over. `gpus_unknown` says the same of the GPUs alone.
+    `gpus` are those that this machine has, `gpus_answering` those of them that answer now (None: all), `free_gpus`
+    those that can be leased now. `unknown` says why nobody knows what there is: nothing starts until that is over.
+    `gpus_unknown` says the same of the GPUs alone.
     """
 
     cpus: float = math.inf
@@ -47,6 +48,12 @@ class Room:
     free_gpus: int = 0
     unknown: str | None = None
     gpus_unknown: str | None = None
+    gpus_answering: int | None = None
+
+    @property
+    def gpus_now(self) -> int:
+        """How many GPUs answer now: more than these no end of a job sets free."""
+        return self.gpus if self.gpus_answering is None else self.gpus_answering
 
     def beyond(self, need: Need) -> str | None:
         """Which resource the need asks more of than there is in all: `cpus`, `memory`, `gpus`; None: it can be met."""
@@ -105,6 +112,8 @@ def shortage(name: str, need: Need, room: Room, free: Free) -> str:
         what = "1 GPU" if need.gpus == 1 else f"{need.gpus} GPUs"
         if room.gpus_unknown:
             return f"waits for {what}: {room.gpus_unknown}"
+        if need.gpus > (now := room.gpus_now):
+            return f"waits for {what}: {now or 'none'} of {room.gpus} {'answers' if now < 2 else 'answer'} now"
         count = max(0, free.gpus)
         return f"waits for {what}: {count or 'none'} of {room.gpus} {'is' if count < 2 else 'are'} free"
     if name == "memory":

@@ -4,7 +4,8 @@ A user's own jobs go in the order in which they came. Between users, the one wit
 of several, the one that was served least recently (who is new to the queue counts as served just before the last one);
 then the one whose job came first. A job that does not fit now may be overtaken by other users' jobs that do, but not
 for ever: once `MAX_PASSED` jobs that came later have gone before it, it goes before everyone, and what it needs is kept
-for it: only jobs that fit beside it may still go.
+for it: only jobs that fit beside it may still go. Nothing is kept for one that asks for more GPUs than answer now: no
+end of a job would let it go.
 """
 
 import heapq
@@ -220,7 +221,7 @@ class Queue:
             if running[user] >= self._max_running_per_user:
                 continue
             if beside.short_of(job.need):
-                if job.due:
+                if job.due and job.need.gpus <= room.gpus_now:
                     plan.kept.append(job)
                     beside.take(job.need)
                 continue

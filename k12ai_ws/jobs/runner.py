@@ -1,5 +1,6 @@
 """Carries one job from its launch to its end: performs the actions, follows the log, finds out how it ended."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -73,11 +74,34 @@ class Runner:
         handle: Handle,
         new_reader: Callable[[LogPosition | None], Awaitable[LogReader]],
         start: LogPosition | None,
+        dead: Callable[[], Awaitable[None]],
     ) -> None:
         """Reads the log from `start` to its end, then stores how the job ended. Cancelling leaves the job running.
 
-        Where the driver's parsers hang, what is not stored yet is read again with the preset `auto`.
+        `dead` is called as soon as the run is seen dead, which is before the end is stored where much of its log is
+        still to be read. Where the driver's parsers hang, what is not stored yet is read again with the preset `auto`.
         """
+        death = asyncio.get_running_loop().create_task(self._see_death(run, handle, dead))
+        try:
+            await self._follow(run, handle, new_reader, start)
+        finally:
+            death.cancel()
+            await asyncio.wait({death})
+
+    async def _see_death(self, run: Run, handle: Handle, dead: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await self.launcher.wait(handle)
+            await dead()
+        except Exception as e:  # noqa: BLE001 - whoever follows the log asks the same, and deals with it
+            log.warning("job %s: its death is not seen now: %s", run.record.job_id, e)
+
+    async def _follow(
+        self,
+        run: Run,
+        handle: Handle,
+        new_reader: Callable[[LogPosition | None], Awaitable[LogReader]],
+        start: LogPosition | None,
+    ) -> None:
         reader, stored = await self._reader(run, new_reader, start), start
         while True:
             try:
@@ -124,13 +148,16 @@ class Runner:
     async def _parse(self, run: Run, work: Callable[[A], T], argument: A) -> T:
         return await self._parsing.call(run.record.service_name, work, argument)
 
-    async def give_up(self, run: Run, message: str) -> None:
+    async def give_up(self, run: Run, message: str) -> bool:
         """The run cannot be followed by this server: its end is unknown. It is told to stop, as far as that goes: the
-        next job of its user and service_uuid must not share a folder with one that nobody sees.
+        next job of its user and service_uuid must not share a folder with one that nobody sees. Whether it was told.
         """
+        told = False
         if run.record.handle is not None:
             try:
                 await self.stop(run.record.handle)
+                told = True
             except Exception:
-                log.exception("job %s: it is given up, and may run on", run.record.job_id)
+                log.exception("job %s: it is given up, and cannot be stopped now", run.record.job_id)
         await run.apply_surely(Ended(Exit(lost=True, message=message), self._clock_ms()))
+        return told

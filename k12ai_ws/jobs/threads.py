@@ -1,6 +1,7 @@
 """Threads for code that is not ours: a driver that hangs, exits or raises oddly must harm its own jobs alone."""
 
 import asyncio
+import errno
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -60,7 +61,9 @@ class Turns:
         return self._hung[owner]
 
     async def call(self, owner: str, work: Callable[[A], T], argument: A) -> T:
-        """`work(argument)`. Raises what it raises, or Hung. The time spent waiting for a turn does not count."""
+        """`work(argument)`. Raises what it raises, Hung, or OSError (EAGAIN) where no thread could be started for it,
+        which passes by itself. The time spent waiting for a turn does not count.
+        """
         await self._turns.acquire()
         left = False
 
@@ -72,7 +75,13 @@ class Turns:
             if not call.cancelled():
                 call.exception()  # seen: where nobody waits any longer, it has nobody else to go to
 
-        call = asyncio.get_running_loop().run_in_executor(self._threads, contained(work), argument)
+        try:
+            call = asyncio.get_running_loop().run_in_executor(self._threads, contained(work), argument)
+        except BaseException as e:  # no call, so nothing that would give the turn back
+            self._turns.release()
+            if isinstance(e, RuntimeError):
+                raise OSError(errno.EAGAIN, f"no thread could be started for it: {e}") from e
+            raise
         call.add_done_callback(back)
         await asyncio.wait({call}, timeout=self._timeout_s)
         if call.done():

@@ -13,7 +13,8 @@ import pytest
 from k12ai_ws.drivers.spec import LaunchSpec, Resources
 from k12ai_ws.launchers.docker.container import PLACE, name_of
 from k12ai_ws.launchers.docker.engine import Engine
-from k12ai_ws.launchers.docker.launcher import DockerLauncher, place_of
+from k12ai_ws.launchers.docker.launcher import DockerLauncher
+from k12ai_ws.launchers.docker.place import place_of
 from k12ai_ws.launchers.docker.policy import Policy
 from k12ai_ws.launchers.launcher import Chunk, Handle, LaunchRequest
 from k12ai_ws.wire.job import Exit

@@ -1,6 +1,7 @@
 """The REST door of a real server with real jobs."""
 
 import asyncio
+import itertools
 import json
 import re
 
@@ -9,7 +10,7 @@ from tornado.httpclient import AsyncHTTPClient
 
 from k12ai_ws.api import readiness
 from k12ai_ws.drivers.registry import BrokenPlugin, Registry
-from k12ai_ws.store.sqlite import reader
+from k12ai_ws.store.sqlite import SqliteStore, reader
 
 QUIT = "import time\nprint('up', flush=True)\ntime.sleep(60)"
 TRAIN = "/k12ai/framework/train"
@@ -400,6 +401,29 @@ async def test_a_page_of_events_that_found_nothing_says_where_to_go_on(client, m
     assert (page["events"], page["next"]) == ([], every[1]["seq"])
     assert await client.events(job_id, "metrics") == [e for e in every if e["type"] == "metrics"]
     assert await client.events(job_id) == every
+
+
+async def test_what_others_add_meanwhile_makes_no_further_page(client, monkeypatch):
+    """A finished job's listing ends, however much the server stores while its pages are read."""
+    job_id = await client.start("print('loss=0.5')")
+    await client.until(job_id)
+    every, pages, replay, others = await client.events(job_id), [], SqliteStore.replay, itertools.count()
+
+    async def busy(self, wanted, after, *, limit=500):
+        page = await replay(self, wanted, after, limit=limit)
+        if wanted.job_id == job_id:
+            pages.append(page)
+            await client.start("pass", f"other-{next(others)}")
+        return page
+
+    monkeypatch.setattr(SqliteStore, "replay", busy)
+    page = (await client.get(f"/k12ai/framework/jobs/{job_id}/events")).body
+    assert (page["events"], page["head"]) == ([e for e in every if e["type"] != "log"], every[-1]["seq"])
+    pages.clear()
+    assert await client.events(job_id) == every
+    assert len(pages) <= 2, "at most one that is empty, after one that may have been full"
+    pages.clear()
+    assert (await client.get(f"/k12ai/framework/jobs/{job_id}/events?after={every[-1]['seq']}")).body["next"] is None
 
 
 async def test_events_of_another_log_are_gone(client):

@@ -17,7 +17,8 @@ ALLOWED = {stage: set(ORDER[: i + 1]) for i, stage in enumerate(ORDER)} | {
     "client": {"client", "wire"},
     "cli": {"cli", "client", "settings", "app", "logs", "drivers", "monitor", "wire"},
     "testing": {"testing", *ORDER} - {"api"},
-    "launching": {"launching", "settings", "launchers", "wire"},
+    "identity": {"identity", "launchers"},
+    "launching": {"launching", "identity", "settings", "launchers", "wire"},
     "app": {"app", "launching", "settings", *ORDER},
     "__init__": set(),
 }

@@ -1,8 +1,15 @@
 """What stands in config/ and the Dockerfiles for operators: read as text, so that it is checked without an engine."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 from configparser import RawConfigParser
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from socket import AF_INET, AF_INET6
+from threading import Thread
 
 import pytest
 
@@ -35,7 +42,7 @@ def mounts() -> list[dict[str, str]]:
 
 def test_compose_mounts_each_folder_at_its_own_path() -> None:
     """The engine resolves a job's folders on the host: a source that differs from its target cannot work."""
-    assert len(mounts()) == 3
+    assert len(mounts()) == 4
     for mount in mounts():
         assert mount["type"] == "bind"
         assert mount["source"] == mount["target"]
@@ -51,6 +58,49 @@ def test_compose_keeps_the_server_on_loopback_and_without_rights() -> None:
     assert not re.search(r"SERVER__HOST|privileged: true|cap_add|^ *ports:", compose, re.MULTILINE)
     for line in ("read_only: true", "no-new-privileges:true", "cap_drop:", "${DOCKER_GID:?"):
         assert line in compose
+
+
+def test_compose_has_no_init_among_the_hosts_processes() -> None:
+    """It would not be process 1 there, warn of that at each start, and reap nothing."""
+    compose = text("config/compose.yaml")
+    assert "\n    pid: host\n" in compose
+    assert not re.search(r"^ *init:", compose, re.MULTILINE)
+
+
+class Ready(BaseHTTPRequestHandler):
+    """`GET /ready` with the status that the server has."""
+
+    def do_GET(self) -> None:
+        self.send_response(self.server.status if self.path == "/ready" else 404)  # type: ignore[attr-defined]
+        self.end_headers()
+
+    def log_message(self, *said: object) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1"])
+@pytest.mark.parametrize("status", [200, 503, None])
+def test_the_health_check_asks_where_the_server_listens(host: str, status: int | None) -> None:
+    check = re.search(r"^HEALTHCHECK .*CMD (\[.*\])$", "\n".join(instructions("Dockerfile")), re.MULTILINE)
+    assert check
+    command = [sys.executable, *json.loads(check[1])[1:]]
+
+    class Server(HTTPServer):
+        address_family = AF_INET6 if ":" in host else AF_INET
+
+    with Server((host, 0), Ready) as server:
+        server.status = status  # type: ignore[attr-defined]
+        if status is None:
+            server.socket.close()  # nobody is there
+        else:
+            Thread(target=server.handle_request, daemon=True).start()
+        where = {"K12AI_SERVER__PORT": str(server.server_port)}
+        if host != "127.0.0.1":
+            where["K12AI_SERVER__HOST"] = host
+        done = subprocess.run(command, env=os.environ | where, capture_output=True, timeout=30, check=False)
+    assert (done.returncode == 0) == (status == 200)
+    if status == 503:
+        assert done.stderr == b""
 
 
 def unit() -> RawConfigParser:

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from k12ai_ws import launching
-from k12ai_ws.launching import choose_launcher, server_id
-from k12ai_ws.settings import Settings, SettingsError
+from k12ai_ws.launching import choose_launcher
+from k12ai_ws.settings import Settings, SettingsError, load_settings
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -61,16 +61,12 @@ def left(tmp_path, folder, mark, *names, ended=()):
         (tmp_path / folder / name / "exit.json").write_text("{}")
 
 
-async def test_auto_takes_docker_where_an_engine_answers(choose, engine):
-    name, note = await choose(host=engine, images=["k12ai/*", "lab/*"])
+async def test_auto_takes_docker_where_an_engine_answers(choose, engine, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", engine)
+    name, note = await choose(images=["k12ai/*", "lab/*"])
     assert name == "docker"
     assert "auto: an engine answers, version 99.1" in note
     assert "k12ai/*, lab/*" in note
-
-
-async def test_auto_takes_the_engine_that_the_environment_names(choose, engine, monkeypatch):
-    monkeypatch.setenv("DOCKER_HOST", engine)
-    assert (await choose())[0] == "docker"
 
 
 async def test_auto_takes_processes_where_none_does_and_says_why(choose, tmp_path):
@@ -144,17 +140,20 @@ async def test_only_root_gives_folders_to_another_user(choose, monkeypatch):
     assert (await choose("docker", user="1234:1234"))[0] == "docker"
 
 
-def test_a_server_keeps_its_id(tmp_path):
-    first = server_id(tmp_path)
-    assert len(first) == 32
-    assert server_id(tmp_path) == first
-    (tmp_path / "other").mkdir()
-    assert server_id(tmp_path / "other") != first
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "server.id"]
+async def test_an_engine_that_is_named_is_wanted(tmp_path):
+    """Whoever names an engine does not want jobs to run unguarded where it does not answer."""
+    settings = load_settings(None, {"data_dir": str(tmp_path), "docker": {"host": f"unix://{tmp_path}/none"}})
+    launcher, note = await choose_launcher(settings)
+    assert launcher.name == "docker"
+    assert "docker.host names an engine" in note
+    await launcher.close()
 
 
-def test_an_id_that_was_never_written_whole_is_made_anew(tmp_path):
-    (tmp_path / "server.id").write_text(" \n")
-    made = server_id(tmp_path)
-    assert len(made) == 32
-    assert server_id(tmp_path) == made
+@pytest.mark.parametrize("role", ["datasets", "pretrained"])
+@pytest.mark.parametrize("folder", ["/", "/var/run", "{data}", "{data}/.."])
+async def test_what_jobs_read_may_not_hold_what_no_job_may_see(tmp_path, role, folder):
+    data = tmp_path / "data"
+    data.mkdir()
+    chosen = {"data_dir": str(data), "jobs": {"launcher": "docker"}, "folders": {role: folder.format(data=data)}}
+    with pytest.raises(SettingsError, match=rf"folders\.{role}: .* which no job may see"):
+        await choose_launcher(load_settings(None, chosen))

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from k12ai_ws.drivers.spec import Resources, Role
+from k12ai_ws.drivers.spec import Role
 from k12ai_ws.launchers.launcher import LaunchRequest
 from k12ai_ws.launchers.roles import roles_of, unfit, variables_of, words_of
 
-from .policy import ROOT, full_name, resolved, target_of
+from .policy import ROOT, Granted, full_name
 
 LABEL: Final = "k12ai.service"
 SERVICE, OP, USER, UUID = (f"{LABEL}.{name}" for name in ("name", "op", "user", "uuid"))
@@ -31,10 +31,12 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose containers these are: the server's id, and the place of the data folder that it works in."""
+    """Whose containers these are: the server's id, and the place that it works in, by which containers are known
+    whose server's id is lost with its data (None: it cannot be told from another).
+    """
 
     server: str
-    place: str
+    place: str | None
 
 
 def name_of(job_id: str) -> str:
@@ -42,8 +44,9 @@ def name_of(job_id: str) -> str:
     return f"k12ai-{job_id}"
 
 
-def describe(request: LaunchRequest, resources: Resources, bounds: Bounds, owner: Owner) -> dict[str, Any]:
-    """The body of `POST /containers/create`; `owner`: who will find it again. Raises LaunchError.
+def describe(request: LaunchRequest, granted: Granted, bounds: Bounds, owner: Owner) -> dict[str, Any]:
+    """The body of `POST /containers/create`; `granted`: what the policy lets it have; `owner`: who will find it
+    again. Raises LaunchError.
 
     The command is the whole command: an image's own entry point does not come before it.
     """
@@ -69,15 +72,14 @@ def describe(request: LaunchRequest, resources: Resources, bounds: Bounds, owner
             UUID: request.service_uuid,
             JOB: request.job_id,
             SERVER: owner.server,
-            PLACE: owner.place,
+            **({} if owner.place is None else {PLACE: owner.place}),
         },
-        "HostConfig": _host_config(request, resources, bounds, roles),
+        "HostConfig": _host_config(request, granted, bounds, roles),
     }
 
 
-def _host_config(
-    request: LaunchRequest, resources: Resources, bounds: Bounds, roles: Mapping[Role, str]
-) -> dict[str, Any]:
+def _host_config(request: LaunchRequest, granted: Granted, bounds: Bounds, roles: Mapping[Role, str]) -> dict[str, Any]:
+    resources = granted.resources
     assert resources.cpus is not None and resources.memory is not None  # noqa: S101, PT018 - the policy filled them in
     config: dict[str, Any] = {
         "NetworkMode": request.spec.network or "none",
@@ -101,8 +103,9 @@ def _host_config(
             "Config": {"max-size": str(bounds.log_bytes), "max-file": "2", "compress": "false"},
         },
         "Mounts": [
-            *(_bind(request.folders[role], target, role != "output") for role, target in roles.items()),
-            *(_bind(resolved(mount), target_of(mount), mount.read_only) for mount in request.spec.extra_mounts),
+            *(_bind(request.folders[role].resolve(), target, role != "output") for role, target in roles.items()),
+            # The very paths that were judged: looked up once more, a link could have come in between.
+            *(_bind(mount.source, mount.target, mount.read_only) for mount in granted.mounts),
         ],
     }
     if request.gpus:
@@ -113,7 +116,7 @@ def _host_config(
 def _bind(source: Path, target: str, read_only: bool) -> dict[str, Any]:
     return {
         "Type": "bind",
-        "Source": _utf8(str(source.resolve()), f"the folder {str(source)!r}"),
+        "Source": _utf8(str(source), f"the folder {str(source)!r}"),
         "Target": target,
         "ReadOnly": read_only,
         "BindOptions": {"Propagation": "rprivate"},

@@ -12,6 +12,7 @@ from .messages import nanoseconds
 _SHELL_SIGNAL: Final = 128
 _NOT_RUN: Final = (126, 127)
 _FOUND_DEAD: Final = 255
+_KILLED: Final = (_SHELL_SIGNAL + signals.SIGTERM, _SHELL_SIGNAL + signals.SIGKILL)
 _INIT_SAYS: Final = b"[FATAL tini"
 _ENGINE_END_MS: Final = 30_000
 """An engine that shuts down gives its containers 10 to 15 seconds each; what ended so near to its absence, it ended."""
@@ -93,10 +94,11 @@ def exit_of(container: Container, witness: Witness) -> Exit:
 
 
 def _fell_with_engine(code: int, finished: int | None, away: tuple[int, int] | None) -> bool:
-    """Whether the container ended when its engine did. 255 is what an engine writes that finds it dead, with the time
-    at which it looked, or none; a program may also choose it, at any other time.
+    """Whether the container ended when its engine did, and by it. 255 is what an engine writes that finds it dead, with
+    the time at which it looked, or none; one that shuts down sends SIGTERM, then SIGKILL. A program may choose such
+    a code too, at any other time; any other end is its own.
     """
-    if away is None:
+    if away is None or code not in (_FOUND_DEAD, *_KILLED):
         return False
     late = _ENGINE_END_MS if code == _FOUND_DEAD else 0
     return finished is None or away[0] - _ENGINE_END_MS <= finished // 1_000_000 <= away[1] + late

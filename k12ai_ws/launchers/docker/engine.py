@@ -11,7 +11,6 @@ import json
 import os
 import re
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
@@ -21,7 +20,7 @@ from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env, parse_host
 from requests.exceptions import RequestException
 
-from .transport import LocalAdapter
+from .transport import LocalAdapter, connect
 
 T = TypeVar("T")
 Container = Mapping[str, Any]
@@ -29,6 +28,10 @@ Container = Mapping[str, Any]
 
 TIMEOUT_S: Final = 60.0
 """An engine that is busy pulling and starting may take its time; one that says nothing for so long is gone."""
+_FIRST_S: Final = 10.0
+"""How long the first question of all may take. Nothing else is asked of the engine before it has an answer."""
+_TURN_S: Final = 3.0
+"""How long a call waits for the answer to another call's first question."""
 _POOLS: Final = 32
 _READ_BYTES: Final = 256 * 1024
 _HEAD_LIMIT: Final = 64 * 1024
@@ -150,7 +153,12 @@ class Engine:
             raise EngineGone(f"the Docker engine at {self.address} does not answer: {_cause(e)}") from e
 
     def _api(self) -> docker.APIClient:
-        with self._making:
+        if self._client is not None:
+            return self._client
+        # One asks an engine that may be hung, and the others fail soon, instead of each holding its thread in turn.
+        if not self._making.acquire(timeout=_TURN_S):
+            raise EngineGone(f"the Docker engine at {self.address} does not answer: it has been asked for a while")
+        try:
             if self._client is None:
                 client = docker.APIClient(
                     base_url=self.address, version=self._version(), tls=self._tls or False, timeout=self._timeout_s
@@ -159,13 +167,16 @@ class Engine:
                     client.mount("http+docker://", LocalAdapter(f"http+{self.address}", self._timeout_s, _POOLS))
                 self._client = client
             return self._client
+        finally:
+            self._making.release()
 
     def _version(self) -> str:
         """The newest version of the API that the engine speaks: by a request of our own, as the package's own may
         leave a socket open.
         """
-        with contextlib.closing(self._request("GET", "/version")) as stream:
-            answer = b"".join(stream.read_all(self._timeout_s))
+        patience_s = min(_FIRST_S, self._timeout_s)
+        with contextlib.closing(self._request("GET", "/version", patience_s)) as stream:
+            answer = b"".join(stream.read_all(patience_s))
         try:
             return str(json.loads(answer)["ApiVersion"])
         except (ValueError, LookupError, TypeError) as e:
@@ -184,12 +195,12 @@ class Engine:
         return self._stream("GET", f"/containers/{container}/logs?{query}")
 
     def _stream(self, method: str, path: str) -> "Stream":
-        return self._request(method, f"/v{self._ask(lambda api: api.api_version)}{path}")
+        return self._request(method, f"/v{self._ask(lambda api: api.api_version)}{path}", self._timeout_s)
 
-    def _request(self, method: str, path: str) -> "Stream":
+    def _request(self, method: str, path: str, patience_s: float) -> "Stream":
         request = f"{method} {path} HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n"
         try:
-            connection = self._connect()
+            connection = connect(self.address, self._tls, patience_s)
             try:
                 connection.sendall(request.encode("ascii"))
                 status, rest = _head(connection)
@@ -201,26 +212,6 @@ class Engine:
         except OSError as e:
             raise EngineGone(f"the Docker engine at {self.address} does not answer: {e}") from e
         return Stream(connection, rest)
-
-    def _connect(self) -> socket.socket:
-        place = self.address.partition("://")[2]
-        if self._is_local:
-            connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(self._timeout_s)
-            try:
-                connection.connect("/" + place.lstrip("/"))
-            except OSError:
-                connection.close()
-                raise
-            return connection
-        host, _, port = place.rpartition(":")
-        connection = socket.create_connection((host.strip("[]"), int(port)), timeout=self._timeout_s)
-        if self._tls is None:
-            return connection
-        context = ssl.create_default_context(cafile=self._tls.ca_cert)
-        if self._tls.cert:
-            context.load_cert_chain(*self._tls.cert)
-        return context.wrap_socket(connection, server_hostname=host.strip("[]"))
 
 
 class Stream:

@@ -14,6 +14,8 @@ import struct
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from .resent import Resent
+
 _HEADER: Final = struct.Struct(">BxxxI")
 _STAMP_CHARS: Final = 30
 _SECONDS: Final = "%Y-%m-%dT%H:%M:%S"
@@ -66,7 +68,7 @@ class Message(NamedTuple):
 
 
 class MessageReader:
-    """The engine's log, byte for byte as it was printed: blocks of bytes in, messages out.
+    """The engine's log, byte for byte as it was printed: blocks of bytes in, messages out, each once.
 
     Some engines (20.10, with the driver `local`) leave out the line end after the last piece of a long line; where
     the next message of that stream is of another time, it belongs to another line, and the end is put back.
@@ -75,6 +77,7 @@ class MessageReader:
     def __init__(self) -> None:
         self._demultiplexer = Demultiplexer()
         self._open_lines: dict[int, tuple[bytes, int]] = {}
+        self._resent = {_STDOUT: Resent(), _STDERR: Resent()}
         self._second = b""
         self._base = 0
 
@@ -86,6 +89,8 @@ class MessageReader:
             if raw[_STAMP_CHARS - 1 : _STAMP_CHARS + 1] != b"Z ":
                 raise Garbled(f"a message of the log begins with {stamp!r}, which is no timestamp in UTC")
             ms = self._ms_of(stamp)
+            if self._resent[stream].is_again(stamp):
+                continue
             if stream in self._open_lines:
                 before, before_ms = self._open_lines.pop(stream)
                 if before != stamp:

@@ -23,6 +23,7 @@ def hand_over(folder: Path, user: str) -> None:
     owner = (int(uid), int(gid or uid))
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(folder.stat().st_mode | 0o700)  # a job may have shut itself, and the next one, out
         if os.getuid() != 0:
             return
         _give(folder, owner)

@@ -23,6 +23,8 @@ _IMAGE: Final = re.compile(
 )
 """https://pkg.go.dev/github.com/distribution/reference#pkg-overview, with sha256 as the only digest."""
 _MAX_IMAGE_CHARS: Final = 255
+_MAX_SAID_CHARS: Final = 200
+"""So much of a path is told in a message."""
 _NETWORK: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _OWN_NETWORKS: Final = ("host", "none", "default")
 _SYSTEM: Final = ("/proc", "/sys", "/dev", "/run", "/var/run", "/etc", "/sbin", ROOT)
@@ -35,10 +37,31 @@ _LEAST_MEMORY: Final = 6 << 20
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """A folder of the host that drivers may ask for, with all below it; `write`: also to write to."""
+    """A folder of the host that drivers may ask for, with its links followed; to read: with all below it. `write`:
+    also to write to, and then it alone: what lies below is in the hands of whoever wrote there, who could put a link
+    in its place after it was judged. `alias`: another path of it that drivers may use, such as one through a link.
+    """
 
     path: Path
     write: bool = False
+    alias: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A mount as it was judged, and as the container gets it: no link, no detour is left in its paths."""
+
+    source: Path
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a run gets: its resources, all filled in, and its mounts besides the roles."""
+
+    resources: Resources
+    mounts: Sequence[Bind] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +84,20 @@ class Policy:
     max_gpus: int | None = None
     never: Sequence[Path] = ()
 
-    def allow(self, spec: LaunchSpec) -> Resources:
-        """The resources that a run of `spec` gets. Raises LaunchError where it asks for more than may be."""
+    def allow(self, spec: LaunchSpec) -> Granted:
+        """What a run of `spec` gets. Raises LaunchError where it asks for more than may be. Looks at the host's files
+        only where these lie in folders that jobs may see, and may block there.
+        """
         self._check_image(spec.image)
         if spec.network is not None:
             self._check_network(spec.network)
-        targets = set[str]()
+        mounts: dict[str, Bind] = {}
         for mount in spec.extra_mounts:
-            self._check_mount(mount)
-            if (target := target_of(mount)) in targets:
-                raise _refuse(f"two mounts have the target {target!r}, and one would hide the other", "extra_mounts")
-            targets.add(target)
+            bind = self._judge(mount)
+            if bind.target in mounts:
+                text = f"two mounts have the target {bind.target!r}, and one would hide the other"
+                raise _refuse(text, "extra_mounts")
+            mounts[bind.target] = bind
         asked = spec.resources
         bounds: Sequence[tuple[str, float | None, float | None, str]] = (
             ("cpus", asked.cpus, self.max_cpus, "cores"),
@@ -89,13 +115,9 @@ class Policy:
         cpus = asked.cpus or min(self.cpus, self.max_cpus or self.cpus)
         if cpus < _LEAST_CPUS:
             raise _refuse(f"{cpus} cores are too few for a container: {_LEAST_CPUS} at least", "cpus")
-        return asked.model_copy(
-            update={
-                "cpus": cpus,
-                "memory": memory,
-                "shm": min(asked.shm or self.shm, memory),  # it counts as memory: more could never be used
-            }
-        )
+        shm = min(asked.shm or self.shm, memory)  # it counts as memory: more could never be used
+        filled = asked.model_copy(update={"cpus": cpus, "memory": memory, "shm": shm})
+        return Granted(filled, tuple(mounts.values()))
 
     def _check_image(self, image: str | None) -> None:
         if image is None:
@@ -123,45 +145,58 @@ class Policy:
                 "network",
             )
 
-    def _check_mount(self, mount: Mount) -> None:
-        where = f"the mount of {mount.source[:200]!r}"
-        target = target_of(mount)
+    def _judge(self, mount: Mount) -> Bind:
+        where = f"the mount of {mount.source[:_MAX_SAID_CHARS]!r}"
+        target = posixpath.normpath(mount.target)
         if not mount.target.startswith("/") or mount.target.startswith("//") or target == "/" or "\0" in mount.target:
-            raise _refuse(f"{where}: its target {mount.target[:200]!r} is no absolute path below /", "extra_mounts")
+            raise _refuse(
+                f"{where}: its target {mount.target[:_MAX_SAID_CHARS]!r} is no absolute path below /", "extra_mounts"
+            )
         if any(target == place or target.startswith(f"{place}/") for place in _SYSTEM):
             raise _refuse(f"{where}: its target {target!r} would hide what the container needs there", "extra_mounts")
         if target == _TMP:
             raise _refuse(f"{where}: its target {target!r} is the job's own; take a folder below it", "extra_mounts")
         if not mount.source.startswith("/") or "\0" in mount.source:
             raise _refuse(f"{where}: the source is no absolute path", "extra_mounts")
-        source = resolved(mount)
+        # First by its words alone: who asks for what may not be seen learns nothing of it, and waits for no dead disk.
+        source = Path(posixpath.normpath("/" + mount.source.lstrip("/")))
+        self._covering(source, where)
+        try:
+            source = source.resolve()
+            allowed = self._covering(source, where)
+            source.stat()
+        except (OSError, RuntimeError) as e:  # RuntimeError: a loop of links
+            raise _refuse(f"{where}: there is no such folder here", "extra_mounts") from e
+        if not mount.read_only and not any(each.write for each in allowed):
+            said = str(source)[:_MAX_SAID_CHARS]
+            raise _refuse(f"{where}: it may only be read (docker.mounts has no {said}:rw)", "extra_mounts")
+        return Bind(source, target, mount.read_only)
+
+    def _covering(self, source: Path, where: str) -> Sequence[Allowed]:
+        """The entries of `docker.mounts` that let this path be seen."""
+        said = repr(str(source)[:_MAX_SAID_CHARS])
         for forbidden in self.never:
             if source == forbidden or source in forbidden.parents or forbidden in source.parents:
-                raise _refuse(f"{where}: no job sees {str(source)!r}, whatever is allowed", "extra_mounts")
-        allowed = [each for each in self.mounts if source == each.path or each.path in source.parents]
+                raise _refuse(f"{where}: no job sees {said}, whatever is allowed", "extra_mounts")
+        allowed = [each for each in self.mounts if _is_in(source, each)]
         if not allowed:
             raise _refuse(
-                f"{where}: {str(source)!r} lies in no folder that jobs may see (docker.mounts: "
+                f"{where}: {said} lies in no folder that jobs may see (docker.mounts: "
                 f"{[str(each.path) for each in self.mounts] or 'none'})",
                 "extra_mounts",
             )
-        if not mount.read_only and not any(each.write for each in allowed):
-            raise _refuse(f"{where}: it may only be read (docker.mounts has no {source}:rw)", "extra_mounts")
+        for each in allowed:
+            if each.write and source not in (each.path, each.alias):
+                raise _refuse(
+                    f"{where}: {said} lies below {str(each.path)!r}, where jobs write and could put another folder in "
+                    f"its place: only {str(each.path)!r} itself is mounted (docker.mounts)",
+                    "extra_mounts",
+                )
+        return allowed
 
 
-def resolved(mount: Mount) -> Path:
-    """The mount's source with every link followed: what the policy judges is what the container gets. Raises
-    LaunchError where it does not exist.
-    """
-    try:
-        return Path(mount.source).resolve(strict=True)
-    except (OSError, RuntimeError) as e:  # RuntimeError: a loop of links
-        raise _refuse(f"the mount of {mount.source[:200]!r}: there is no such folder here", "extra_mounts") from e
-
-
-def target_of(mount: Mount) -> str:
-    """The mount's target without `.`, `..`, or a slash too many: as it is judged, and as the container gets it."""
-    return posixpath.normpath(mount.target)
+def _is_in(source: Path, allowed: Allowed) -> bool:
+    return any(root is not None and source.is_relative_to(root) for root in (allowed.path, allowed.alias))
 
 
 def full_name(image: str) -> str:

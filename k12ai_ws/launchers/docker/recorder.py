@@ -10,9 +10,8 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -21,12 +20,14 @@ from k12ai_ws.wire.job import Exit
 
 from .ending import Absence, Witness, exit_of, has_ended
 from .engine import Container, Engine, EngineError, EngineGone, Stream
+from .listening import Listener
 from .messages import Demultiplexer, Garbled, Message, MessageReader
 from .record import Record
 from .warden import Warden
 
 _LOOK_S: Final = 0.5
 _SLOWEST_S: Final = 5.0
+_LONGEST_S: Final = 60.0
 _SOON_S: Final = 0.02
 _ENDING_S: Final = 2.0
 _PATIENCE_S: Final = 30.0
@@ -70,6 +71,7 @@ class Recorder:
         self._living: Container | None = None
         self._absence = Absence()
         self._distrusted = 0
+        self._listener = Listener(engine, container, _LOOK_S)
         self._peak: int | None = None
         self._look_at = 0.0
         self._thread = threading.Thread(target=self._main, name=f"record {container[:12]}", daemon=True)
@@ -91,14 +93,18 @@ class Recorder:
         """After the container was started, or found."""
         self._thread.start()
 
-    def close(self) -> None:
-        """Leaves off; the container goes on. Waits for the thread, two seconds at most."""
+    def close(self, patience_s: float = 2.0) -> None:
+        """Leaves off; the container goes on. Waits for the thread, so many seconds at most."""
         self._closing.set()
         for stream in (self._stream, self._attached):
             if stream is not None:
                 stream.close()
+        self.join(patience_s)
+
+    def join(self, patience_s: float) -> None:
+        """Waits for the thread to end, so many seconds at most."""
         if self._thread.is_alive():
-            self._thread.join(2.0)
+            self._thread.join(patience_s)
 
     # ---- the thread
 
@@ -124,6 +130,7 @@ class Recorder:
             self._max_log_bytes,
             clock_ms=self._clock_ms,
             closing=self._closing.is_set,
+            meanwhile=self._look,
         )
         try:
             until = time.monotonic()
@@ -192,16 +199,16 @@ class Recorder:
         self._look()
         while not self._closing.is_set():
             try:
-                data = stream.read(_LOOK_S)
+                data = self._listener.read(stream)
                 frames = demultiplexer.feed(data) if data else ()
-            except (EngineGone, Garbled) as e:
+            except (EngineError, Garbled) as e:
                 if not self._closing.is_set():
                     log.warning("container %s: %s; what is missing is read from the engine's log", self.container, e)
                 return
             if data == b"":
                 return
             now = self._clock_ms()
-            self._take([Message(which, now, payload) for which, payload in frames], record)
+            record.take_all([Message(which, now, payload) for which, payload in frames])
             self._look()
 
     def _catch_up(self, record: Record, *, follow: bool) -> None:
@@ -212,14 +219,14 @@ class Recorder:
         with self._streaming(self._engine.logs(self.container, follow=follow)) as stream:
             self._absence.ends(self._clock_ms())
             while not self._closing.is_set():
-                data = stream.read(_LOOK_S)
+                data = self._listener.read(stream)
                 if data == b"":
                     break
                 was_rotated = gap.rotated
                 missing = list(gap.missing(reader.feed(data))) if data else []
                 if gap.rotated and not was_rotated:
                     record.say("the engine has rotated its log of this job: lines may be missing here")
-                self._take(missing, record)
+                record.take_all(missing)
                 self._look()
 
     def _is_whole(self, record: Record) -> bool:
@@ -228,11 +235,6 @@ class Recorder:
         with self._streaming(self._engine.logs(self.container, tail=_TAIL_MESSAGES)) as stream:
             self._absence.ends(self._clock_ms())
             return record.ends_as([each for data in stream.read_all(_PATIENCE_S) for each in reader.feed(data)])
-
-    def _take(self, found: Sequence[Message], record: Record) -> None:
-        """Neighbours of one stream and one millisecond are put together: far fewer frames."""
-        for (stream, ms), group in groupby(found, key=lambda message: (message.stream, message.ms)):
-            record.take(stream, b"".join(message.payload for message in group), ms)
 
     def _look(self) -> None:
         """Twice a second while the container runs."""
@@ -258,6 +260,7 @@ class Recorder:
         )
 
     def _write_exit(self, end: Exit) -> None:
+        pause = _LOOK_S
         while not self._closing.is_set():
             try:
                 write_json(self._run / EXIT, asdict(end))
@@ -267,7 +270,8 @@ class Recorder:
                 return
             except OSError as e:
                 log.error("the end of container %s could not be recorded: %s; trying again", self.container, e)
-                self._closing.wait(_LOOK_S)
+                self._closing.wait(pause)
+                pause = min(pause * 2, _LONGEST_S)
             else:
                 self._over.set()
                 return

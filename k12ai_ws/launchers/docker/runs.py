@@ -9,8 +9,11 @@
 
 import logging
 import re
+import signal as signals
 import threading
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +33,7 @@ from .warden import Warden
 RUN: Final = "run.json"
 _DYING_S: Final = 5.0
 """How long a container that was told to end is waited for before it is removed."""
+_CLOSING_S: Final = 2.0
 _JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 log = logging.getLogger(__name__)
@@ -116,7 +120,7 @@ class Runs:
         self.attend(handle)
         recorder = self._recorders.get(str(handle["run"]))
         try:
-            if recorder is not None:
+            if recorder is not None and not self._end_before_its_start(recorder, run):
                 recorder.warden.stop(grace_s)
         except EngineError as e:
             raise LaunchError(Code.ENGINE_FAILED, Reason.ENGINE_FAILED, e.message) from e
@@ -140,30 +144,28 @@ class Runs:
         """
         found = dict(known)
         try:
-            for container in self._engine.containers([f"{PLACE}={self._owner.place}"]):
-                self._claim(container, found)
+            for container in self._engine.containers([f"{SERVER}={self._owner.server}"]):
+                job_id = container["Labels"].get(JOB, "")
+                if job_id not in found and _JOB_ID.fullmatch(job_id):
+                    found[job_id] = {"run": job_id, "container": container["Id"]}
+            if self._owner.place is not None:
+                for container in self._engine.containers([f"{PLACE}={self._owner.place}"]):
+                    if container["Labels"].get(SERVER) != self._owner.server:
+                        name = container["Names"][0].lstrip("/")
+                        log.warning("container %s is of a server that worked here, whose data are gone: removed", name)
+                        self._engine.remove(container["Id"])
         except EngineError as e:
             log.error("%s; jobs that run there are taken up when it does", e)
         return found
-
-    def _claim(self, container: Container, found: dict[str, Handle]) -> None:
-        labels = container["Labels"]
-        job_id = labels.get(JOB, "")
-        if labels.get(SERVER) != self._owner.server:
-            log.warning(
-                "container %s belongs to a server that worked here before and whose data are gone: removed",
-                container["Names"][0].lstrip("/"),
-            )
-            self._engine.remove(container["Id"])
-        elif job_id not in found and _JOB_ID.fullmatch(job_id):  # created, and its server died before it could say so
-            found[job_id] = {"run": job_id, "container": container["Id"]}
 
     def release(self, handle: Handle) -> None:
         """Removes the container of an ended run, and one that never ran; its journal and its end stay."""
         run = self.path(handle)
         recorder = self._recorders.get(str(handle["run"]))
-        if recorder is not None and not recorder.ended(_DYING_S if recorder.warden.orders.kill_ms is not None else 0.0):
-            return
+        if recorder is not None and not (run / EXIT).exists():
+            dying = recorder.warden.orders.kill_ms is not None
+            if not recorder.ended(_DYING_S if dying else 0.0):
+                return
         self._left.add(str(handle["container"]))
         self._clear()
         if handle["container"] in self._left:
@@ -184,31 +186,47 @@ class Runs:
             recorders = list(self._recorders.values())
             self._recorders.clear()
         for recorder in recorders:
-            recorder.close()
+            recorder.close(patience_s=0.0)
+        until = time.monotonic() + _CLOSING_S
+        for recorder in recorders:
+            recorder.join(max(0.0, until - time.monotonic()))
 
     # ---- small things
 
     def _start(self, run: Path, handle: Handle, request: LaunchRequest) -> None:
-        run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        limits = {"time_limit_s": request.spec.resources.time_limit_s}
-        write_json(run / RUN, {"container": handle["container"], **limits})
-        with self._changing:
-            waiting = self._recorders.pop(request.job_id, None)  # of a container that was found before its start
-            recorder = self._record(request.job_id, handle)
-        if waiting is not None:
-            waiting.close()
+        recorder: Recorder | None = None
         try:
+            run.mkdir(mode=0o700, parents=True, exist_ok=True)
+            limits = {"time_limit_s": request.spec.resources.time_limit_s}
+            write_json(run / RUN, {"container": handle["container"], **limits})
+            with self._changing:
+                waiting = self._recorders.pop(request.job_id, None)  # of a container that was found before its start
+                recorder = self._record(request.job_id, handle)
+            if waiting is not None:
+                waiting.close()
             recorder.attach()
             self._engine.start(recorder.container)
         except BaseException:
             with self._changing:
-                del self._recorders[request.job_id]
-            recorder.close()
+                self._recorders.pop(request.job_id, None)
+            if recorder is not None:
+                recorder.close()
             (run / RUN).unlink(missing_ok=True)
-            self._left.add(recorder.container)
+            self._left.add(str(handle["container"]))
             self._clear()
             raise
         recorder.begin()
+
+    def _end_before_its_start(self, recorder: Recorder, run: Path) -> bool:
+        """Ends a container that a server made, and did not live to start: no signal would ever reach it."""
+        container = self._engine.inspect(recorder.container)
+        if container is None or container["State"]["Status"] != "created":
+            return False
+        recorder.close()
+        self._engine.remove(recorder.container)
+        end = Exit(signal=signals.SIGTERM, stop_delivered=True, ended_ms=self._clock_ms())
+        write_json(run / EXIT, asdict(end))
+        return True
 
     def _clear(self) -> None:
         """Removes what could not be removed before."""

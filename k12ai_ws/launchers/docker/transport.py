@@ -1,8 +1,43 @@
-"""The `docker` package's way to a local socket, but for one thing: a connection that fails leaves no open socket."""
+"""Connections to an engine: our own, and the `docker` package's to a local socket, where one that fails leaves a socket
+open if nobody sees to it.
+"""
 
 import socket
+import ssl
+from typing import Any, Final
 
 from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnection, UnixHTTPConnectionPool
+
+_KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 6))
+"""Seconds of silence, seconds between probes, probes: a machine that is gone is known to be within two minutes."""
+
+
+def connect(address: str, tls: Any, patience_s: float) -> socket.socket:
+    """A connection to `unix://PATH` or `tcp://HOST:PORT`, whose calls wait `patience_s` seconds at most. `tls`: the
+    `docker` package's `TLSConfig`, or None. Raises OSError.
+    """
+    place = address.partition("://")[2]
+    if address.startswith("unix:"):
+        local = socket.socket(socket.AF_UNIX)
+        local.settimeout(patience_s)
+        try:
+            local.connect("/" + place.lstrip("/"))
+        except OSError:
+            local.close()
+            raise
+        return local
+    context = None
+    if tls is not None:  # before there is a connection that a missing certificate would leave open
+        context = ssl.create_default_context(cafile=tls.ca_cert)
+        if tls.cert:
+            context.load_cert_chain(*tls.cert)
+    host, _, port = place.rpartition(":")
+    connection = socket.create_connection((host.strip("[]"), int(port)), timeout=patience_s)
+    # A stream may be silent for days: the kernel finds out where nobody is there any more.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEPALIVE:
+        connection.setsockopt(socket.IPPROTO_TCP, option, value)
+    return connection if context is None else context.wrap_socket(connection, server_hostname=host.strip("[]"))
 
 
 class _Connection(UnixHTTPConnection):  # type: ignore[misc]

@@ -12,8 +12,14 @@ FILES: tuple[Advice, ...] = (
     advice(
         "PermissionError",
         r"'([^']+)'",
-        "the job may not use {1}: datasets are read-only; write to the output folder",
+        "the job has no right to use {1} so: datasets are read-only, and the output folder is the place to write",
         "任务没有使用{1}的权限: 数据集目录为只读, 请写入输出目录",
+    ),
+    advice(
+        "OSError",
+        r"Read-only file system: '([^']+)'",
+        "nothing can be written to {1}: write to the output folder (K12AI_OUTPUT) or to /tmp",
+        "{1}所在位置为只读: 请写入输出目录 (K12AI_OUTPUT) 或/tmp",
     ),
     advice(
         "IsADirectoryError",

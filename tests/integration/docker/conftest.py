@@ -10,7 +10,7 @@ import docker
 import pytest
 
 from k12ai_ws.launchers.docker.container import PLACE, name_of
-from k12ai_ws.launchers.docker.launcher import place_of
+from k12ai_ws.launchers.docker.place import place_of
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ import docker
 import pytest
 
 from k12ai_ws.launchers.docker.container import JOB, PLACE, SERVER, name_of
-from k12ai_ws.launchers.docker.launcher import place_of
+from k12ai_ws.launchers.docker.place import place_of
 
 JOBS = 10
 # Waits for a file before each part, so that the test decides what is printed in which life of the server.

@@ -193,6 +193,15 @@ class TestBusy:
         machine.gpus = gpus("GPU-a", "GPU-b")
         assert (await launcher.started(answer["job_id"])).request.gpus == ("GPU-b",)
 
+    async def test_a_gpu_that_does_not_answer_is_told_from_a_busy_one(self, machine, launcher) -> None:
+        first = await machine.ask("a", gpus=1)
+        machine.gpus = gpus("GPU-a")
+        answer = await machine.ask("b", gpus=2)
+        assert answer["status"]["message"] == "waits for 2 GPUs: 1 of 2 answers now"
+        (await launcher.started(first["job_id"])).end()
+        machine.gpus = gpus("GPU-a", "GPU-b")
+        assert (await launcher.started(answer["job_id"])).request.gpus == ("GPU-a", "GPU-b")
+
     async def test_a_failed_launch_gives_everything_back(self, machine, launcher) -> None:
         launcher.fail("no such thing")
         await machine.ended((await machine.ask("a", gpus=2, memory=8 * GIB))["job_id"])

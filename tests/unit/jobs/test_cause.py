@@ -50,7 +50,27 @@ CASES = {
     "SIGTERM by somebody": (RUNNING, Exit(signal=signal.SIGTERM, stop_delivered=True), SIGNAL),
     "the kernel killed it": (RUNNING, Exit(signal=signal.SIGKILL, oom_killed=True), MEMORY),
     "the kernel killed it, as a shell says": (RUNNING, Exit(exit_code=137, oom_killed=True), MEMORY),
-    "the kernel killed it during a stop": (STOPPING, Exit(signal=9, oom_killed=True, **DELIVERED), MEMORY),
+    "memory or the grace's end during a stop": (STOPPING, Exit(signal=9, oom_killed=True, **DELIVERED), STOPPED),
+    "a child killed for memory long before the stop": (
+        STOPPING, Exit(signal=15, oom_killed=True, **DELIVERED), STOPPED
+    ),
+    "the same, the stop taken with an exit code": (STOPPING, Exit(exit_code=1, oom_killed=True, **DELIVERED), STOPPED),
+    "the same, the stop as a shell says it": (STOPPING, Exit(exit_code=143, oom_killed=True, **DELIVERED), STOPPED),
+    "a child killed for memory, its exception, then a stop": (
+        with_error(STOPPING, BEFORE), Exit(exit_code=1, oom_killed=True, **DELIVERED), MEMORY
+    ),
+    "a child killed for memory, and a crash during the stop": (
+        STOPPING, Exit(signal=signal.SIGSEGV, oom_killed=True, **DELIVERED), MEMORY
+    ),
+    "memory, and a stop that came too late": (STOPPING, Exit(signal=9, oom_killed=True), MEMORY),
+    "memory, and a stop that nobody asked for": (RUNNING, Exit(signal=9, oom_killed=True, **DELIVERED), MEMORY),
+    "a child killed for memory long before the time limit": (
+        RUNNING, Exit(signal=15, oom_killed=True, timed_out=True), TIME
+    ),
+    "the same, killed after the grace": (RUNNING, Exit(signal=9, oom_killed=True, timed_out=True), TIME),
+    "a child killed for memory, and a crash at the time limit": (
+        RUNNING, Exit(signal=signal.SIGSEGV, oom_killed=True, timed_out=True), MEMORY
+    ),
     "the kernel killed a child of it, and it went well": (RUNNING, Exit(exit_code=0, oom_killed=True), FINISHED),
     "the time limit": (RUNNING, Exit(signal=signal.SIGTERM, timed_out=True), TIME),
     "the time limit, taken gracefully": (RUNNING, Exit(exit_code=0, timed_out=True), TIME),
@@ -146,6 +166,11 @@ def test_the_launchers_own_words_are_kept() -> None:
         Exit(exit_code=137, oom_killed=True, message="m"),
     ):
         assert verdict(RUNNING, end).fault.message == "m"
+
+
+def test_what_the_launcher_says_of_memory_is_not_said_of_the_time_limit() -> None:
+    end = Exit(signal=9, oom_killed=True, timed_out=True, message="limit 1.0 GiB")
+    assert verdict(RUNNING, end).fault.message == "the job ran longer than its time limit and was ended"
 
 
 SUSPECT = Fault(Code.GPU_OUT_OF_MEMORY, "OutOfMemoryError: x")

@@ -49,6 +49,8 @@ async def test_one_that_fails_is_not_leased_but_counts_as_there() -> None:
     machine.reading = GpuReading((GpuStats(uuid="GPU-b", index=1),), problems=("GPU 0: GPU is lost",))
     await gpus.refresh()
     assert (gpus.known, list(gpus.free), gpus.unknown) == (2, ["GPU-b"], None)
+    gpus.lease("one", 1)
+    assert (gpus.answering, list(gpus.free)) == (1, [])
 
 
 async def test_one_with_a_problem_is_not_leased() -> None:

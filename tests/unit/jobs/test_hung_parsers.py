@@ -165,7 +165,45 @@ async def test_parsers_that_cannot_load_their_state_are_asked_for_anew(house, la
     assert "says the parser" in warning
 
 
+async def test_no_thread_to_be_had_is_waited_out(house, launcher, monkeypatch) -> None:
+    job_id = (await house.start())["job_id"]
+    run = await launcher.started(job_id)
+    submit, failures, pauses, sleep = DaemonThreads.submit, 3 * PARSING_AT_ONCE, [], asyncio.sleep
+
+    def fails(self, fn, /, *args, **kwargs):
+        if self._name != "k12ai-parse" or len(pauses) >= failures:
+            return submit(self, fn, *args, **kwargs)
+        raise RuntimeError("can't start new thread")
+
+    async def at_once(seconds: float) -> None:
+        if seconds >= 1:
+            pauses.append(seconds)
+        await sleep(0 if seconds >= 1 else seconds)
+
+    monkeypatch.setattr(DaemonThreads, "submit", fails)
+    monkeypatch.setattr("k12ai_ws.jobs.carrier.asyncio.sleep", at_once)
+    run.print("loss=0.5\n")
+    run.end()
+    record = await house.ended(job_id)
+    assert (record.status, record.last_metrics["loss"]) == ("finished", 0.5), "it is no fault of the job's"
+    assert len(pauses) == failures
+
+
 class TestTurns:
+    async def test_a_thread_that_cannot_be_started_keeps_no_turn(self, monkeypatch) -> None:
+        def fails(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+        turns = Turns(DaemonThreads("test"), at_once=2, timeout_s=10)
+        monkeypatch.setattr(threading.Thread, "start", fails)
+        for _ in range(3):
+            async with asyncio.timeout(5):
+                with pytest.raises(OSError, match="no thread could be started for it: can't start new thread"):
+                    await turns.call("me", str, 1)
+        monkeypatch.undo()
+        async with asyncio.timeout(5):
+            assert await turns.call("me", str, 1) == "1"
+
     async def test_a_thread_that_comes_back_late_is_counted_no_more(self) -> None:
         turns = Turns(DaemonThreads("test"), at_once=1, timeout_s=0.05)
         over = threading.Event()

@@ -250,6 +250,36 @@ class TestNeeds:
         wait(q, "beside it", "o", memory=2)
         assert list(q.admit(one_free)) == ["beside it"]
 
+    def test_nothing_is_kept_for_one_that_the_gpus_answering_now_cannot_meet(self) -> None:
+        q = queue(running=2, per_user=9, queued=99, queued_per_user=99)
+        one_answers = Room(cpus=4.0, memory=8, gpus=2, free_gpus=1, gpus_answering=1)
+        wait(q, "big", "b", gpus=2, memory=6)
+        for i in range(MAX_PASSED + 1):
+            wait(q, f"x{i}", "x")
+            assert list(q.admit(one_answers)) == [f"x{i}"]
+            q.remove(f"x{i}")
+        for name in ("one", "two", "three"):
+            wait(q, name, name, gpus=1 if name == "one" else 0, memory=4)
+        assert list(q.admit(one_answers)) == ["one", "two"], "neither its slot, nor its memory, nor its GPU is kept"
+        assert q.places(one_answers)["big"].position == 1
+        q.remove("two")
+        assert q.places(one_answers)["big"].reason == "waits for 2 GPUs: 1 of 2 answers now"
+        both_answer = Room(cpus=4.0, memory=8, gpus=2, free_gpus=1, gpus_answering=2)
+        assert q.places(both_answer)["three"].reason.startswith("lets job big go first")
+        assert list(q.admit(both_answer)) == []
+        q.remove("one")
+        assert list(q.admit(ROOM)) == ["big"]
+
+    def test_nothing_is_kept_for_one_that_waits_for_gpus_nobody_can_read(self) -> None:
+        q = queue(running=1, per_user=9, queued=99, queued_per_user=99)
+        unread = Room(cpus=4.0, memory=8, gpus=2, free_gpus=0, gpus_answering=0, gpus_unknown="no answer")
+        wait(q, "big", "b", gpus=1)
+        for i in range(MAX_PASSED + 2):
+            wait(q, f"x{i}", "x")
+            assert list(q.admit(unread)) == [f"x{i}"]
+            q.remove(f"x{i}")
+        assert q.places(unread)["big"].reason == "waits for 1 GPU: no answer"
+
     def test_one_that_its_own_users_limit_holds_up_is_not_passed_over(self) -> None:
         q = queue(running=9, per_user=1, queued=99, queued_per_user=99)
         wait(q, "a0", "a")

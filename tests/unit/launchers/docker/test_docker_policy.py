@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from k12ai_ws.drivers.spec import LaunchSpec, Mount, Resources
-from k12ai_ws.launchers.docker.policy import Allowed, Policy, full_name, resolved, target_of
+from k12ai_ws.launchers.docker.policy import Allowed, Bind, Policy, full_name
 from k12ai_ws.launchers.launcher import LaunchError
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.status import Reason
@@ -185,7 +185,8 @@ def house(tmp_path):
         ("seen/below", {}),
         ("seen/../seen//below/.", {}),
         ("written", {}),
-        ("written/below", {"read_only": False}),
+        ("written", {"read_only": False}),
+        ("written/below/..", {"read_only": False}),
     ],
 )
 def test_a_folder_that_the_operator_shows_is_mounted(house, source, more):
@@ -211,7 +212,7 @@ def test_the_hosts_root_is_refused_even_where_all_is_shown(house):
 @pytest.mark.parametrize("source", ["run/docker.sock", "run", "data", "data/k12ai", "", "seen/link"])
 def test_the_engines_socket_and_the_servers_data_are_never_seen(house, source):
     (house.root / "seen" / "link").symlink_to(house.socket)
-    everything = house.allowing(Allowed(Path("/"), write=True), Allowed(house.root, write=True))
+    everything = house.allowing(Allowed(Path("/")), Allowed(house.root))
     assert "whatever is allowed" in refusal(everything, house.asks(f"{house.root}/{source}"))
 
 
@@ -221,11 +222,70 @@ def test_a_link_that_leads_out_is_followed_before_it_is_judged(house, to):
     refusal(house.policy, house.asks(house.root / "seen" / "below" / "link"))
 
 
+def test_a_link_that_leads_out_does_not_tell_what_is_there(house):
+    (house.root / "seen" / "link").symlink_to(house.root / "secret")
+    (house.root / "secret" / "there").mkdir()
+    for name in ("there", "missing"):
+        said = refusal(house.policy, house.asks(house.root / "seen" / "link" / name))
+        assert f"'{house.root}/secret/{name}' lies in no folder that jobs may see" in said
+
+
 def test_a_link_within_is_followed(house):
     (house.root / "seen" / "link").symlink_to("below")
     asked = house.asks(house.root / "seen" / "link")
-    house.policy.allow(asked)
-    assert resolved(asked.extra_mounts[0]) == house.root / "seen" / "below"
+    assert house.policy.allow(asked).mounts == (Bind(house.root / "seen" / "below", "/data", True),)
+
+
+def test_a_link_to_a_folder_to_write_to_is_that_folder(house):
+    (house.root / "seen" / "link").symlink_to("../written")
+    granted = house.policy.allow(house.asks(house.root / "seen" / "link", read_only=False))
+    assert granted.mounts == (Bind(house.root / "written", "/data", False),)
+
+
+def test_a_link_that_is_moved_after_the_judgement_moves_nothing(house):
+    link = house.root / "seen" / "link"
+    link.symlink_to("below")
+    granted = house.policy.allow(house.asks(link))
+    link.unlink()
+    link.symlink_to(house.root / "secret")
+    assert [mount.source for mount in granted.mounts] == [house.root / "seen" / "below"]
+
+
+@pytest.mark.parametrize("source", ["secret/there", "secret/missing", "seen/../secret/there", "seen2", "seen/../../x"])
+def test_what_may_not_be_seen_is_not_looked_at(house, source, monkeypatch):
+    """Neither is it told whether it is there, nor does a dead disk hold the thread that asks."""
+    (house.root / "secret" / "there").mkdir()
+
+    def look(path, strict=False):
+        pytest.fail(f"{path} was looked at")
+
+    monkeypatch.setattr(Path, "resolve", look)
+    said = refusal(house.policy, house.asks(f"{house.root}/{source}"))
+    assert "lies in no folder that jobs may see" in said
+
+
+def test_a_folder_may_be_asked_for_by_the_operators_own_path_of_it(house):
+    (house.root / "alias").symlink_to("seen")
+    allowed = Allowed(house.root / "seen", alias=house.root / "alias")
+    granted = house.allowing(allowed).allow(house.asks(house.root / "alias" / "below"))
+    assert granted.mounts[0].source == house.root / "seen" / "below"
+    (house.root / "other").symlink_to("written")
+    writing = Allowed(house.root / "written", write=True, alias=house.root / "other")
+    granted = house.allowing(writing).allow(house.asks(house.root / "other", read_only=False))
+    assert granted.mounts[0].source == house.root / "written"
+    assert "lies below" in refusal(house.allowing(writing), house.asks(house.root / "other" / "below"))
+
+
+@pytest.mark.parametrize("source", ["written/below", "written/missing", "written/link", "seen/alias"])
+@pytest.mark.parametrize("read_only", [True, False])
+def test_nothing_below_a_folder_that_jobs_write_to_is_mounted(house, source, read_only):
+    """A job could put a link in its place between the judgement and the engine's own look at the path."""
+    (house.root / "written" / "link").symlink_to("below")
+    (house.root / "seen" / "alias").symlink_to(house.root / "written" / "below")
+    everything = house.allowing(Allowed(house.root), Allowed(house.root / "written", write=True))
+    said = refusal(everything, house.asks(house.root / source, read_only=read_only))
+    assert f"lies below '{house.root}/written', where jobs write" in said
+    assert f"only '{house.root}/written' itself is mounted" in said
 
 
 def test_links_in_a_circle_and_paths_too_long_are_no_folders(house):
@@ -295,7 +355,6 @@ def test_any_other_target_is_fine(house, target):
 def test_two_mounts_at_one_place_are_refused(house, second):
     mounts = [Mount(source=f"{house.root}/{name}", target=at) for name, at in (("seen", "/data"), ("written", second))]
     assert "two mounts have the target '/data'" in refusal(house.policy, spec(extra_mounts=mounts))
-    assert target_of(mounts[1]) == "/data"
 
 
 def test_every_mount_is_judged_and_there_are_not_too_many(house):
@@ -314,7 +373,7 @@ def test_every_mount_is_judged_and_there_are_not_too_many(house):
 def test_what_is_not_asked_for_is_filled_in():
     policy = Policy(images=["*"], cpus=1.5, memory=512 * MIB, shm=64 * MIB)
     limit = Resources(time_limit_s=60)
-    assert policy.allow(spec(resources=limit)) == Resources(
+    assert policy.allow(spec(resources=limit)).resources == Resources(
         cpus=1.5, memory=512 * MIB, gpus=0, shm=64 * MIB, time_limit_s=60
     )
 
@@ -322,8 +381,8 @@ def test_what_is_not_asked_for_is_filled_in():
 def test_what_is_asked_for_is_given():
     asked = Resources(cpus=3, memory=100 * MIB, gpus=2, shm=50 * MIB)
     policy = Policy(images=["*"], max_cpus=3, max_memory=100 * MIB, max_gpus=2)
-    assert policy.allow(spec(resources=asked)) == asked
-    assert Policy(images=["*"]).allow(spec(resources=asked)) == asked
+    assert policy.allow(spec(resources=asked)).resources == asked
+    assert Policy(images=["*"]).allow(spec(resources=asked)).resources == asked
 
 
 @pytest.mark.parametrize(
@@ -344,15 +403,15 @@ def test_more_than_the_ceiling_is_refused(asked, said):
 
 def test_a_default_above_the_ceiling_is_brought_down_to_it():
     policy = Policy(images=["*"], cpus=8, memory=1024 * MIB, max_cpus=2, max_memory=100 * MIB)
-    given = policy.allow(spec())
+    given = policy.allow(spec()).resources
     assert (given.cpus, given.memory, given.shm) == (2, 100 * MIB, 100 * MIB)
 
 
 def test_shared_memory_is_no_more_than_the_memory():
     policy = Policy(images=["*"], shm=64 * MIB)
-    assert policy.allow(spec(resources=Resources(memory=10 * MIB))).shm == 10 * MIB
-    assert policy.allow(spec(resources=Resources(memory=10 * MIB, shm=20 * MIB))).shm == 10 * MIB
-    assert policy.allow(spec(resources=Resources(memory=100 * MIB, shm=90 * MIB))).shm == 90 * MIB
+    assert policy.allow(spec(resources=Resources(memory=10 * MIB))).resources.shm == 10 * MIB
+    assert policy.allow(spec(resources=Resources(memory=10 * MIB, shm=20 * MIB))).resources.shm == 10 * MIB
+    assert policy.allow(spec(resources=Resources(memory=100 * MIB, shm=90 * MIB))).resources.shm == 90 * MIB
 
 
 def test_less_than_an_engine_starts_is_refused():
@@ -360,6 +419,6 @@ def test_less_than_an_engine_starts_is_refused():
     assert "6291456 at least; refused: memory" in refusal(policy, spec(resources=Resources(memory=6 * MIB - 1)))
     assert "0.01 at least; refused: cpus" in refusal(policy, spec(resources=Resources(cpus=0.0099)))
     asked = Resources(cpus=0.01, memory=6 * MIB)
-    assert policy.allow(spec(resources=asked)).memory == 6 * MIB
+    assert policy.allow(spec(resources=asked)).resources.memory == 6 * MIB
     assert "refused: memory" in refusal(Policy(images=["*"], memory=1000), spec())
     assert "refused: cpus" in refusal(Policy(images=["*"], max_cpus=1e-12), spec())

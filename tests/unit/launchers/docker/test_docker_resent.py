@@ -1,0 +1,61 @@
+"""What an engine sends twice, told from what is new, and from a clock that was set back."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from k12ai_ws.launchers.docker.messages import MessageReader
+from k12ai_ws.launchers.docker.resent import Resent
+
+
+def stamp(number: int) -> bytes:
+    return b"2026-01-01T00:00:%02d.%09dZ" % divmod(number, 10**9)
+
+
+def kept(numbers):
+    resent = Resent()
+    return [n for n in numbers if not resent.is_again(stamp(n))]
+
+
+def test_what_comes_in_order_is_new():
+    assert kept([1, 2, 2, 2, 3]) == [1, 2, 2, 2, 3]  # the pieces of one line share a time
+
+
+def test_what_was_there_is_left_out_up_to_the_newest():
+    assert kept([1, 2, 3, 1, 2, 3, 4]) == [1, 2, 3, 4]
+    assert kept([1, 2, 3, 2, 3, 4, 2, 3, 4, 5]) == [1, 2, 3, 4, 5]
+
+
+def test_a_line_that_goes_on_after_a_repetition_keeps_its_pieces():
+    assert kept([1, 2, 2, 1, 2, 2, 2, 3]) == [1, 2, 2, 2, 3]
+
+
+def test_a_clock_that_was_set_back_costs_nothing():
+    assert kept([10, 20, 30, 5, 6, 7, 31]) == [10, 20, 30, 5, 6, 7, 31]
+    assert kept([10, 20, 30, 15, 16, 15, 16, 17]) == [10, 20, 30, 15, 16, 17]
+
+
+@given(st.integers(2, 60), st.lists(st.tuples(st.integers(2, 60), st.integers(2, 60)), max_size=5))
+def test_any_repetitions_leave_each_once(count, jumps):
+    """The engine goes back by two messages or more, at any place, as often as it likes."""
+    sent = []
+    at = 0
+    for place, back in sorted(jumps):
+        stop = max(at, min(place, count))
+        sent += range(at, stop)
+        at = max(0, stop - back) if stop >= 2 else stop
+    sent += range(at, count)
+    assert kept(sent) == list(range(count))
+
+
+def frame(stream: int, number: int, text: bytes) -> bytes:
+    payload = stamp(number) + b" " + text
+    return bytes([stream, 0, 0, 0]) + len(payload).to_bytes(4, "big") + payload
+
+
+def test_a_log_that_begins_again_is_read_once():
+    out = [frame(1, i, b"line %d\n" % i) for i in range(5)]
+    err = [frame(2, i * 2, b"bar %d" % i) for i in range(3)]
+    sent = b"".join([*out[:3], *err, *out[:3], *err, *out[3:]])
+    assert b"".join(m.payload for m in MessageReader().feed(sent) if m.stream == 1) == b"".join(
+        b"line %d\n" % i for i in range(5)
+    )
