@@ -113,7 +113,8 @@ class DockerSettings(Section):
     )
     mounts: tuple[str, ...] = Field(
         default=(),
-        description="Folders of the host that drivers may mount: PATH to read, with all below; PATH:rw also to write, itself alone.",
+        description="Folders of the host that drivers may mount: PATH to read, with all below; PATH:rw also to write, "
+        "itself alone.",
     )
     user: str | None = Field(
         default=None,
