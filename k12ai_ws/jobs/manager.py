@@ -290,10 +290,9 @@ class JobManager:
     # ---- small things
 
     def _check_free(self, request: FrameworkRequest) -> None:
-        key = (request.user, request.service_uuid)
-        if key not in self._active:
+        active = self._active.get((request.user, request.service_uuid))
+        if active is None or (isinstance(active, Run) and active.is_over):
             return
-        active = self._active[key]
         raise occupied(request, active.record if isinstance(active, Run) else None)
 
     def _encoded(self, record: JobRecord, status: Status) -> bytes:

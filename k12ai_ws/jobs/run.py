@@ -21,17 +21,23 @@ log = logging.getLogger(__name__)
 
 
 class Run:
-    """One active job. `ended` is set once its terminal status is stored; `last_status` is the last status event that
-    this server stored of it.
+    """One active job. `ended` is set once its terminal status is stored, `dead` once what it ran was seen dead;
+    `last_status` is the last status event that this server stored of it.
     """
 
     def __init__(self, record: JobRecord, store: Store, clock_ms: Callable[[], int]) -> None:
         self.record = record
         self.ended = asyncio.Event()
+        self.dead = False
         self.last_status: StoredEvent | None = None
         self._store = store
         self._clock_ms = clock_ms
         self._lock = asyncio.Lock()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether another job may have its place: whoever sees the end may start the next one at once."""
+        return self.dead and self.record.status.terminal
 
     async def create(self) -> Sequence[StoredEvent]:
         """Stores the new job as it is submitted, and what follows at once. Raises StoreError."""

@@ -91,6 +91,7 @@ class Runner:
     async def _see_death(self, run: Run, handle: Handle, dead: Callable[[], Awaitable[None]]) -> None:
         try:
             await self.launcher.wait(handle)
+            run.dead = True
             await dead()
         except Exception as e:  # noqa: BLE001 - whoever follows the log asks the same, and deals with it
             log.warning("job %s: its death is not seen now: %s", run.record.job_id, e)
@@ -113,6 +114,7 @@ class Runner:
                     await run.ingest(reading)
                     stored = reading.position or stored
                 end = await self.launcher.wait(handle)
+                run.dead = True
                 now = end.ended_ms or self._clock_ms()
                 rest = await self._parse(run, reader.close, now)
                 break

@@ -246,3 +246,21 @@ async def test_a_dead_job_gives_its_place_before_its_log_is_read(house, launcher
     assert (await house.record(first)).status == "running"
     read_on.set()
     assert (await house.ended(first)).status == "finished"
+
+
+async def test_whoever_sees_the_end_may_start_the_next_job_at_once(house, launcher, monkeypatch) -> None:
+    """What is left of the run takes its time to be removed: a container takes long."""
+    release, going = launcher.release, asyncio.Event()
+
+    async def slowly(handle):
+        await going.wait()
+        await release(handle)
+
+    monkeypatch.setattr(launcher, "release", slowly)
+    first = (await house.start())["job_id"]
+    (await launcher.started(first)).end()
+    await house.until_status(first, "finished")
+    second = (await house.start())["job_id"]
+    (await launcher.started(second)).end()
+    going.set()
+    assert (await house.ended(second)).status == "finished"
