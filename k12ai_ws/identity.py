@@ -4,13 +4,14 @@ import logging
 import shutil
 import uuid
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from k12ai_ws.launchers.recording.files import EXIT, read_json, write_json
 
 IDENTITY: Final = "server.id"
-RUNS: Final = ("runs", "containers")
-"""The launchers' folders, with a directory for each run."""
+RUNS: Final = MappingProxyType({"process": "runs", "docker": "containers"})
+"""Launcher -> its folder among the data, with a directory for each run."""
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def _is_original(path: Path, place: Path, server: str) -> bool:
 
 
 def _forget_runs(data_dir: Path) -> None:
-    for folder in (data_dir / name for name in RUNS):
+    for folder in (data_dir / name for name in RUNS.values()):
         for run in folder.iterdir() if folder.is_dir() else ():
             if run.is_dir() and not (run / EXIT).exists():
                 shutil.rmtree(run)

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from docker.errors import DockerException
 
-from k12ai_ws.identity import server_id
+from k12ai_ws.identity import RUNS, server_id
 from k12ai_ws.launchers.docker.engine import TIMEOUT_S, Engine, EngineError
 from k12ai_ws.launchers.docker.launcher import DockerLauncher
 from k12ai_ws.launchers.docker.policy import Allowed, Policy
@@ -25,7 +25,7 @@ T = TypeVar("T")
 PROBE_S: Final = 5.0
 """An engine that has not answered by then is none to begin with."""
 
-_SCHEMES: Final = ("http+unix://", "unix://", "http://", "https://", "tcp://")
+_SCHEMES: Final = ("unix://", "http://", "https://", "tcp://")
 _ADDRESSES: Final = "unix:///var/run/docker.sock or tcp://HOST:PORT"
 
 
@@ -33,33 +33,38 @@ async def choose_launcher(settings: Settings) -> tuple[Launcher, str]:
     """The launcher, and a sentence that says which it is and why. Raises SettingsError where the settings name one
     while jobs of the other still run (nobody would see their end), and where they name an engine that cannot be one.
     """
-    asked, server = settings.jobs.launcher, server_id(settings.data_dir)
-    left = {"process": _left(settings.data_dir / "runs", STATE), "docker": _left(settings.data_dir / "containers", RUN)}
-    for name, runs in left.items():
+    server = server_id(settings.data_dir)
+    name, why = await _choose(settings)
+    return _make(settings, name, server), _note(settings, name, why)
+
+
+async def _choose(settings: Settings) -> tuple[str, str]:
+    """The launcher's name, and why it is that one."""
+    asked = settings.jobs.launcher
+    for name, mark in (("process", STATE), ("docker", RUN)):
+        runs = _left(settings.data_dir / RUNS[name], mark)
         if runs and asked == "auto":
-            return _make(settings, name, server), _note(
-                settings, name, f"auto: {len(runs)} of its jobs are still to be ended"
-            )
+            return name, f"auto: {len(runs)} of its jobs are still to be ended"
         if runs and asked != name:
             raise SettingsError(
                 f"jobs.launcher: {asked} cannot take up the jobs that {name} has started here and that have not ended "
                 f"({', '.join(runs[:5])}): start with --launcher {name}, let them end or stop them, then change it"
             )
     if asked != "auto":
-        return _make(settings, asked, server), _note(settings, asked, "the setting says so")
+        return asked, "the setting says so"
     if settings.docker.host is not None:  # whoever names an engine wants containers, and not whatever there is
-        return _make(settings, "docker", server), _note(settings, "docker", "auto: docker.host names an engine")
+        return "docker", "auto: docker.host names an engine"
     try:
         version = await _in_thread(partial(_probe, settings))
     except EngineError as e:
-        return _make(settings, "process", server), _note(settings, "process", f"auto: {e.message}")
-    return _make(settings, "docker", server), _note(settings, "docker", f"auto: an engine answers, version {version}")
+        return "process", f"auto: {e.message}"
+    return "docker", f"auto: an engine answers, version {version}"
 
 
 def _make(settings: Settings, name: str, server: str) -> Launcher:
     jobs, docker = settings.jobs, settings.docker
     if name == "process":
-        return ProcessLauncher(settings.data_dir / "runs", grace_s=jobs.grace_s, max_log_bytes=jobs.max_log_bytes)
+        return ProcessLauncher(settings.data_dir / RUNS[name], grace_s=jobs.grace_s, max_log_bytes=jobs.max_log_bytes)
     if docker.user is not None and os.getuid() not in (0, int(docker.user.partition(":")[0])):
         raise SettingsError(
             f"docker.user: only root can hand folders over to {docker.user}; this server is uid {os.getuid()}: leave "
@@ -86,7 +91,7 @@ def _make(settings: Settings, name: str, server: str) -> Launcher:
         never=never,
     )
     return DockerLauncher(
-        settings.data_dir / "containers",
+        settings.data_dir / RUNS[name],
         engine,
         policy,
         server_id=server,

@@ -3,12 +3,11 @@
 <runs_dir>/<job_id>/      mode 0700
     run.json              written before the container is started: its id, and what holds for it
     journal               all that it printed (see `recording/journal.py`)
-    stop.json             what was done to end it (see `recorder.py`)
+    stop.json             what was done to end it (see `warden.py`)
     exit.json             how it ended: the fields of `wire.job.Exit`; written last, and once
 """
 
 import logging
-import re
 import signal as signals
 import threading
 import time
@@ -18,7 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from k12ai_ws.launchers.launcher import Handle, LaunchError, LaunchRequest
-from k12ai_ws.launchers.recording.files import EXIT, read_json, write_json
+from k12ai_ws.launchers.recording.files import EXIT, RUN_ID, read_json, write_json
+from k12ai_ws.launchers.recording.following import read_exit
 from k12ai_ws.launchers.roles import unfit
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import Exit
@@ -34,7 +34,6 @@ RUN: Final = "run.json"
 _DYING_S: Final = 5.0
 """How long a container that was told to end is waited for before it is removed."""
 _CLOSING_S: Final = 2.0
-_JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +69,7 @@ class Runs:
     def path(self, handle: Handle) -> Path:
         """The run's directory. Raises LaunchError where the handle is none of this launcher's."""
         job_id = handle.get("run")
-        if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id):
+        if not isinstance(job_id, str) or not RUN_ID.fullmatch(job_id):
             raise unfit(f"{job_id!r} is no id of a run: letters, digits, '_', '.', '-'")
         return self._folder / job_id
 
@@ -100,10 +99,9 @@ class Runs:
 
     def end_of(self, run: Path) -> Exit | None:
         """How the run ended; None while it goes on."""
-        end = read_json(run / EXIT)
-        if end is None:
-            return None if run.exists() else Exit(lost=True, ended_ms=self._clock_ms(), message=f"{run} is gone")
-        return Exit(**{key: value for key, value in end.items() if key in Exit.__dataclass_fields__})
+        if (end := read_exit(run)) is not None:
+            return end
+        return None if run.exists() else Exit(lost=True, ended_ms=self._clock_ms(), message=f"{run} is gone")
 
     def attend(self, handle: Handle) -> None:
         """Makes sure that the run is recorded, where it has not ended."""
@@ -130,7 +128,7 @@ class Runs:
         found: dict[str, Handle] = {}
         if self._folder.is_dir():
             for run in sorted(self._folder.iterdir()):
-                if _JOB_ID.fullmatch(run.name) and (started := read_json(run / RUN)):
+                if RUN_ID.fullmatch(run.name) and (started := read_json(run / RUN)):
                     found[run.name] = {"run": run.name, "container": str(started["container"])}
         for handle in found.values():
             self.attend(handle)
@@ -146,7 +144,7 @@ class Runs:
         try:
             for container in self._engine.containers([f"{SERVER}={self._owner.server}"]):
                 job_id = container["Labels"].get(JOB, "")
-                if job_id not in found and _JOB_ID.fullmatch(job_id):
+                if job_id not in found and RUN_ID.fullmatch(job_id):
                     found[job_id] = {"run": job_id, "container": container["Id"]}
             if self._owner.place is not None:
                 for container in self._engine.containers([f"{PLACE}={self._owner.place}"]):

@@ -18,14 +18,7 @@ def connect(address: str, tls: Any, patience_s: float) -> socket.socket:
     """
     place = address.partition("://")[2]
     if address.startswith("unix:"):
-        local = socket.socket(socket.AF_UNIX)
-        local.settimeout(patience_s)
-        try:
-            local.connect("/" + place.lstrip("/"))
-        except OSError:
-            local.close()
-            raise
-        return local
+        return _connect_local("/" + place.lstrip("/"), patience_s)
     context = None
     if tls is not None:  # before there is a connection that a missing certificate would leave open
         context = ssl.create_default_context(cafile=tls.ca_cert)
@@ -40,16 +33,20 @@ def connect(address: str, tls: Any, patience_s: float) -> socket.socket:
     return connection if context is None else context.wrap_socket(connection, server_hostname=host.strip("[]"))
 
 
+def _connect_local(path: str, patience_s: float) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(patience_s)
+    try:
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
 class _Connection(UnixHTTPConnection):  # type: ignore[misc]
     def connect(self) -> None:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(self.timeout)
-        try:
-            connection.connect(self.unix_socket)
-        except OSError:
-            connection.close()
-            raise
-        self.sock = connection
+        self.sock = _connect_local(self.unix_socket, self.timeout)
 
 
 class _Pool(UnixHTTPConnectionPool):  # type: ignore[misc]

@@ -3,7 +3,6 @@ milliseconds as a rule, and is called in threads.
 """
 
 import os
-import re
 import shutil
 import stat
 import sys
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
-from k12ai_ws.launchers.recording.files import EXIT, read_json, write_json
+from k12ai_ws.launchers.recording.files import EXIT, RUN_ID, read_json, write_json
+from k12ai_ws.launchers.recording.following import read_exit
 from k12ai_ws.launchers.roles import unfit
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import Exit
@@ -25,7 +25,6 @@ from .command import command_of
 from .proc import kill_marked
 from .spawn import start_supervisor
 
-_JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _STOP_PATIENCE_S: Final = 5.0
 
 
@@ -52,7 +51,7 @@ class Runs:
 
     def path(self, job_id: object) -> Path:
         """The run's directory. Raises LaunchError where the id is not fit to name one."""
-        if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id):
+        if not isinstance(job_id, str) or not RUN_ID.fullmatch(job_id):
             raise unfit(f"{job_id!r} is no id of a run: letters, digits, '_', '.', '-', at most 128 of them")
         return self._folder / job_id
 
@@ -80,7 +79,7 @@ class Runs:
 
     def end_of(self, run: Path) -> Exit | None:
         """How the run ended; None while it goes on. A run whose supervisor was killed is cleaned up and recorded."""
-        end = _read_exit(run)
+        end = read_exit(run)
         if end or rundir.is_held(run):
             return end
         try:
@@ -90,7 +89,7 @@ class Runs:
         if lock is None:
             return None
         try:
-            return _read_exit(run) or self._bury(run)
+            return read_exit(run) or self._bury(run)
         finally:
             os.close(lock)
 
@@ -121,7 +120,7 @@ class Runs:
         if not self._folder.is_dir():
             return found
         for run in sorted(self._folder.iterdir()):
-            if not _JOB_ID.fullmatch(run.name) or not stat.S_ISDIR(run.lstat().st_mode):
+            if not RUN_ID.fullmatch(run.name) or not stat.S_ISDIR(run.lstat().st_mode):
                 continue
             ended = (run / EXIT).exists()
             if (run / rundir.STATE).exists() or (not ended and rundir.is_held(run)):
@@ -216,10 +215,3 @@ def _sweep(run: Path) -> None:
     if lock is not None:
         shutil.rmtree(run, ignore_errors=True)
         os.close(lock)
-
-
-def _read_exit(run: Path) -> Exit | None:
-    end = read_json(run / EXIT)
-    if end is None:
-        return None
-    return Exit(**{key: value for key, value in end.items() if key in Exit.__dataclass_fields__})

@@ -5,6 +5,7 @@ Standard library only: the process launcher's supervisor imports this.
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,8 @@ JOURNAL: Final = "journal"
 """All that the run printed (see `journal.py`)."""
 EXIT: Final = "exit.json"
 """How it ended: the fields of `wire.job.Exit`; written last, and once."""
+RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+"""What is fit to name a run, and so its directory: nothing that leads elsewhere."""
 
 
 def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from k12ai_ws.launchers.launcher import Chunk
+from k12ai_ws.wire.job import Exit
 
+from .files import EXIT, read_json
 from .reader import JournalReader
 
 T = TypeVar("T")
@@ -58,3 +60,13 @@ async def until(look: Callable[[], T | None], off_loop: OffLoop) -> T:
         pause = min(pause * 1.5, _SLOWEST_S)
     value: T = found
     return value
+
+
+def read_exit(run: Path) -> Exit | None:
+    """How the run in this directory ended; None where that is not recorded (yet). Fields of a newer version are left
+    out. Blocking.
+    """
+    end = read_json(run / EXIT)
+    if end is None:
+        return None
+    return Exit(**{key: value for key, value in end.items() if key in Exit.__dataclass_fields__})
