@@ -8,6 +8,7 @@ from k12ai_ws.wire.bodies import Fault, Json, LogEvent, LogLines, Metrics, Strea
 from k12ai_ws.wire.codes import Code, Language
 
 from . import classify as meaning
+from .bars import read_progress
 from .limits import Limits
 from .lines import LineSplitter, Split
 from .parser import Found, LogParser
@@ -15,7 +16,7 @@ from .presets import UnknownPreset, preset
 from .presets.generic import GenericParser
 from .presets.pairs import read_pairs
 from .presets.prefilter import worth_reading
-from .progress import ProgressMeter, read_progress
+from .progress import ProgressMeter
 from .tracebacks import HINTS, Report, TracebackRecogniser
 from .tracebacks.syntax import RECORD
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from k12ai_ws.logs.pipeline import Pipeline
-from k12ai_ws.logs.progress import read_progress
+from k12ai_ws.logs.bars import read_progress
 from k12ai_ws.wire.bodies import Progress
 
 FIXTURES = Path(__file__).parent / "fixtures"
