@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve setup lint images server-image clean
+.PHONY: help demo test fuzz bench serve setup lint images server-image clean
 
 export TMPDIR := $(CURDIR)/build/tmp
 export PYTHON
@@ -27,6 +27,8 @@ help:
 	@echo 'make demo    see it all in a minute: a server, a training, a failing job explained'
 	@echo 'make serve   keep a server running (data in ./data; ARGS="--port 8171" adds options)'
 	@echo 'make test    lint, types and tests; with a Docker engine, its tests too (ARGS goes to pytest)'
+	@echo 'make fuzz    hunt for logs that the reader reads wrongly; SECONDS=600, SEED=N, REPLAY=build/fuzz/FILE'
+	@echo 'make bench   how fast logs are read, beside regexes on the same bytes (ARGS="--lines 100000 --rounds 3")'
 	@echo 'make setup   make .venv with all that the others need'
 	@echo 'make lint    ruff and mypy alone'
 	@echo 'make images  build k12ai/k12cv and k12ai/k12nlp, in which jobs run under Docker; TORCH=torch adds PyTorch,'
@@ -56,6 +58,15 @@ test: lint | build/tmp
 	  echo 'NOTE: PyTorch is not installed: the tests marked "torch" are left out.'; \
 	  marks="$${marks:+$$marks and }not torch"; fi; \
 	$(BIN)/python -m pytest --quiet -m "$$marks" $(ARGS)
+
+# Without a SEED a random one is taken, and printed; what breaks a promise is saved in build/fuzz.
+fuzz: export PYTHONPATH := tests/fuzz
+fuzz: $(TEST) | build/tmp
+	@$(BIN)/python -m logfuzz --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY)) \
+	  --more 'tests/unit/logs/fixtures/*.log' --more 'tests/unit/logs/recorded/*/log.txt' $(ARGS)
+
+bench: $(TEST) | build/tmp
+	@$(BIN)/python tests/benchmarks/log_reading.py $(ARGS)
 
 $(TEST): $(DECLARED)
 	@tools/venv.sh test

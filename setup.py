@@ -30,6 +30,7 @@ setup(
     package_data={"k12ai_ws": ["py.typed"]},
     install_requires=[
         "docker>=7.1",
+        "google-re2>=1.1",
         "nvidia-ml-py>=12.550",
         "orjson>=3.10",
         "pluggy>=1.5",

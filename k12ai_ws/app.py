@@ -29,6 +29,7 @@ from k12ai_ws.jobs.runner import Runner
 from k12ai_ws.jobs.threads import DaemonThreads
 from k12ai_ws.jobs.workspace import Folders
 from k12ai_ws.launching import choose_launcher
+from k12ai_ws.logs.rules import read_configured
 from k12ai_ws.monitor.monitor import Monitor
 from k12ai_ws.monitor.nvml import NvmlReader
 from k12ai_ws.settings import Settings
@@ -108,6 +109,7 @@ class Server:
             default_time_limit_s=settings.jobs.time_limit_s,
             gpus=GpuPool(monitored(monitor)),
             budget=Budget(settings.jobs.cpus, settings.jobs.memory),
+            log_rules=read_configured(settings.logs.rules or ()),
         )
         connections = Connections(settings.channel, time.monotonic)
         probe = LauncherProbe(launcher, note)

@@ -158,6 +158,25 @@ class StoreSettings(Section):
     )
 
 
+class LogsSettings(Section):
+    """`[logs]`: how the logs of jobs are read."""
+
+    rules: tuple[Any, ...] | None = Field(
+        default=None,
+        description="Rules that read the logs of all jobs, or of some services or tasks, beside what their drivers "
+        "chose (docs/rules.md): a list of tables, each also written as a section [[logs.rules]]; no default.",
+    )
+
+    @field_validator("rules")
+    @classmethod
+    def _usable(cls, value: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        from k12ai_ws.logs.rules import read_configured  # RE2 is loaded only where there is a rule
+
+        if value:
+            read_configured(value, "logs.rules")
+        return value
+
+
 class StatsSettings(Section):
     """`[stats]`: host statistics."""
 
@@ -213,6 +232,7 @@ class Settings(BaseSettings):
     jobs: JobsSettings = JobsSettings()
     docker: DockerSettings = DockerSettings()
     store: StoreSettings = StoreSettings()
+    logs: LogsSettings = LogsSettings()
     stats: StatsSettings = StatsSettings()
     folders: FolderSettings = FolderSettings()
 

@@ -37,7 +37,8 @@ def job_view(record: JobRecord, places: Mapping[str, Place]) -> dict[str, Json]:
             "service_name": record.service_name,
             "service_uuid": record.service_uuid,
             "service_params": dict(record.params),
-        },
+        }
+        | ({} if record.log_rules is None else {"log_rules": list(record.log_rules)}),
         "status": status_of(record).body(record.language),
         "timings": timings,
         "launcher": record.launcher,
@@ -58,6 +59,7 @@ def services_view(registry: Registry) -> dict[str, Json]:
             "plugin": service.plugin,
             "distribution": service.distribution,
             "version": service.version,
+            "log_rules_allowed": service.driver.log_rules_allowed,
             "tasks": {
                 task: {"ops": [f"{task}.start", f"{task}.stop"], "service_params": schema}
                 for task, schema in service.schemas.items()

@@ -61,10 +61,14 @@ def status_line(body: Mapping[str, Any], words: Words) -> str:
 def progress_line(body: Mapping[str, Any]) -> str:
     """`progress  45 %  9/20 epochs  Epoch 9/20  3 s left`."""
     parts = [f"progress  {round(100 * float(body['value'])):3d} %"]
-    if body.get("current") is not None and body.get("total") is not None:
+    if body.get("current") is not None and body.get("total") is None:
+        parts = [f"progress  {number(body['current'])} {body.get('unit') or ''}".rstrip()]
+    elif body.get("current") is not None:
         parts.append(f"{number(body['current'])}/{number(body['total'])}{' ' + str(body.get('unit') or '')}".rstrip())
     if body.get("desc"):
         parts.append(printable(body["desc"]))
+    if body.get("rate"):
+        parts.append(f"{number(body['rate'])} {body.get('unit') or ''}/s".replace(" /s", "/s"))
     if body.get("eta_s") is not None:
         parts.append(f"{round(body['eta_s'])} s left")
     return "  ".join(parts)

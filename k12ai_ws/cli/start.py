@@ -4,6 +4,7 @@ import argparse
 
 from .exits import Exit
 from .options import add_server, identifier, this_user
+from .rules import add_rules, read_rules
 
 
 def configure(parser: argparse.ArgumentParser, command: str) -> None:
@@ -30,6 +31,7 @@ def configure(parser: argparse.ArgumentParser, command: str) -> None:
         default="default",
         help="the project it belongs to; evaluate and predict use what train made there (default: %(default)s)",
     )
+    add_rules(parser, "read the job's log with this rule too, where the service allows it")
     parser.add_argument("--follow", action="store_true", help="show the job's progress and metrics, to its end")
     add_server(parser)
 
@@ -65,10 +67,13 @@ def run(args: argparse.Namespace) -> int:
     from .session import with_client
 
     params = read_params(args.params, args.set)
+    rules = [rule.to_json() for rule in read_rules(args)] or None
     followed = Followed()
 
     async def work(client: Client, output: Output) -> int:
-        answer = await client.start(args.service, args.task, user=args.user, service_uuid=args.uuid, params=params)
+        answer = await client.start(
+            args.service, args.task, user=args.user, service_uuid=args.uuid, params=params, log_rules=rules
+        )
         words, job_id = output.words, answer.job_id
         followed.job_id = job_id
         if output.json:

@@ -59,6 +59,40 @@ WORDS: dict[str, tuple[str, str]] = {
     "gpu": ("GPU", "GPU"),
     "disk": ("disk", "磁盘"),
     "no_gpus": ("no GPU", "无GPU"),
+    "framework": ("read as {name}, which the log shows", "按 {name} 的格式读取 (由日志识别)"),
+    "rule_found": (
+        "rule {n}  {pattern}  lines: {lines}  first: {line}",
+        "规则 {n}  {pattern}  行数: {lines}  首行: {line}",
+    ),
+    "rule_no_number": (
+        "rule {n}  {pattern}  matched, but what it captured is no number: {captured} (lines: {lines})",
+        "规则 {n}  {pattern}  已匹配, 但捕获的不是数字: {captured} (行数: {lines})",
+    ),
+    "rule_also_no_number": (
+        "        lines where what it captured is no number: {lines}, the first: {captured}",
+        "        捕获的不是数字的行数: {lines}, 首个: {captured}",
+    ),
+    "rule_other_case": (
+        "        ... but for small and capital letters: put (?i) before the pattern, or write it as here: {line}",
+        "        ... 但忽略大小写时有: 可在表达式前加 (?i), 或按此书写: {line}",
+    ),
+    "rule_not_found": (
+        "rule {n}  {pattern}  found nothing in {seen} lines",
+        "规则 {n}  {pattern}  在 {seen} 行中未找到",
+    ),
+    "rule_missing": ("        no line has the text {text}", "        没有任何一行包含 {text}"),
+    "rule_near": (
+        "        its longest beginning that was found is {beginning}; what follows, {rest}, was not, here: {line}",
+        "        已匹配的最长开头是 {beginning}; 其后的 {rest} 未匹配: {line}",
+    ),
+    "rule_whole": (
+        "        it matches, but captures nothing, here: {line}",
+        "        它匹配了, 但没有捕获任何内容: {line}",
+    ),
+    "rule_no_lines": (
+        "        the log has no line that is not part of an error",
+        "        除错误信息外, 该日志没有任何行",
+    ),
     "all_well": ("Everything that is needed is here.", "所需的都已具备。"),
     "some_warn": ("It works, with less than it could: see the lines marked !", "可以运行, 但有所欠缺: 见标记 ! 的行"),
     "some_fail": ("It does not work yet: see the lines marked x", "尚不能运行: 见标记 x 的行"),

@@ -71,11 +71,13 @@ class Client:
         user: str,
         service_uuid: str,
         params: Mapping[str, Json] | None = None,
+        log_rules: Sequence[Mapping[str, Json]] | None = None,
         idempotency_key: str | None = None,
     ) -> Message:
         """Starts a job; the answer is its `status`, with `job_id`. Raises ClientError.
 
-        A start repeated with the same `idempotency_key` answers with the job that it made the first time.
+        `log_rules` read the job's log, where its driver allows them (docs/rules.md). A start repeated with the same
+        `idempotency_key` answers with the job that it made the first time.
         """
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         body: dict[str, Json] = {
@@ -84,6 +86,8 @@ class Client:
             "service_uuid": service_uuid,
             "service_params": params or {},
         }
+        if log_rules is not None:
+            body["log_rules"] = list(log_rules)
         return await self._operate(task, "start", body, headers)
 
     async def stop(self, service: str, task: str, *, user: str, service_uuid: str) -> Message:

@@ -3,7 +3,9 @@
 A driver says what a service's jobs run and how their logs read. See `docs/drivers.md`.
 """
 
+from k12ai_ws.logs.advice import Advice, AdviceError
 from k12ai_ws.logs.parser import LogParser
+from k12ai_ws.logs.rules import Rule, RuleError
 from k12ai_ws.wire.bodies import Fault, Metrics, Progress
 from k12ai_ws.wire.codes import Code
 
@@ -12,6 +14,8 @@ from .hooks import hookimpl
 from .spec import LaunchSpec, Mount, Resources
 
 __all__ = [
+    "Advice",
+    "AdviceError",
     "Code",
     "Driver",
     "Fault",
@@ -24,5 +28,7 @@ __all__ = [
     "Progress",
     "Refused",
     "Resources",
+    "Rule",
+    "RuleError",
     "hookimpl",
 ]

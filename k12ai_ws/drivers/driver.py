@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from k12ai_ws.logs.advice import Advice
 from k12ai_ws.logs.parser import LogParser
+from k12ai_ws.logs.rules import Rule
 from k12ai_ws.wire.bodies import Fault
 from k12ai_ws.wire.codes import Language
 
@@ -68,6 +70,10 @@ class Driver:
     service_name: ClassVar[str]
     description: ClassVar[str] = ""
     tasks: ClassVar[Mapping[str, type[BaseModel]]]
+    log_rules_allowed: ClassVar[bool] = False
+    """Whether a request may bring rules of its own for the job's log (`log_rules`)."""
+    advice: ClassVar[Sequence[Advice]] = ()
+    """What helps with errors of its own, tried before the advice that every job has."""
 
     def check(self, job: Job) -> None:
         """Raises `Refused` where the job cannot run (no dataset, no model). Called before anything is stored."""
@@ -76,8 +82,8 @@ class Driver:
         """What to run for this job."""
         raise NotImplementedError
 
-    def parsers(self, job: Job) -> Sequence[LogParser | str]:
-        """The parsers of the job's log: presets by name, or objects of the driver's own. Tracebacks and progress
+    def parsers(self, job: Job) -> Sequence[LogParser | str | Rule]:
+        """The parsers of the job's log: presets by name, rules, or objects of the driver's own. Tracebacks and progress
         bars are recognised before any of them. The default reads any framework's log.
         """
         return ["auto"]

@@ -13,6 +13,7 @@ from typing import Any
 import pluggy
 from pydantic import BaseModel
 
+from k12ai_ws.logs.advice import Advice
 from k12ai_ws.wire.envelope import encode
 
 from . import hooks
@@ -143,6 +144,11 @@ def examine(driver: object) -> dict[str, dict[str, Any]]:
         raise InvalidDriver(f"service_name {_shown(name)} must match {NAME.pattern}")
     if not isinstance(getattr(driver, "description", None), str):
         raise InvalidDriver(f"{name}: description must be a text")
+    if not isinstance(getattr(driver, "log_rules_allowed", None), bool):
+        raise InvalidDriver(f"{name}: log_rules_allowed must be True or False")
+    advice = getattr(driver, "advice", None)
+    if not isinstance(advice, list | tuple) or not all(isinstance(piece, Advice) for piece in advice):
+        raise InvalidDriver(f"{name}: advice must be a list or tuple of k12ai_ws.drivers.Advice")
     tasks = getattr(driver, "tasks", None)
     if not isinstance(tasks, Mapping) or not tasks:
         raise InvalidDriver(f"{name}: tasks must be a mapping of task name -> pydantic model, with one task or more")

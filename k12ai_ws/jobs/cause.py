@@ -111,6 +111,8 @@ def _exception(record: JobRecord, suspect: Fault | None) -> Verdict | None:
 def _own_death(exception: Verdict | None, end: Exit, tail: Sequence[str]) -> Verdict:
     if exception is not None and _signal_of(end) in (None, signals.SIGABRT):
         return exception
+    if exception is not None and exception.code == Code.KILLED_BY_SIGNAL and end.signal is None:
+        return Verdict(JobStatus.FAILED, Reason.SIGNAL, Code.KILLED_BY_SIGNAL, exception.fault)  # the log says so too
     if end.signal is not None:
         return _failed(Reason.SIGNAL, Code.KILLED_BY_SIGNAL, _about_signal(end.signal))
     number = _signal_of(end)

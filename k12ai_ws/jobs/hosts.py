@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from concurrent.futures import Executor
 
 from k12ai_ws.drivers.registry import Registry
+from k12ai_ws.logs.parser import LogParser
 from k12ai_ws.logs.pipeline import Pipeline
+from k12ai_ws.logs.rules import ConfiguredRule, Rule, RuleError, with_rules
 from k12ai_ws.store.store import LogPosition
-from k12ai_ws.wire.bodies import Fault
+from k12ai_ws.wire.bodies import Fault, Json
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.requests import FrameworkRequest, Refusal, refuse
@@ -21,8 +24,18 @@ log = logging.getLogger(__name__)
 class Hosts:
     """Makes a job's driver host. `executor` runs the drivers' code, each driver's `DRIVER_TURNS` at one time."""
 
-    def __init__(self, registry: Registry, folders: Folders, executor: Executor, *, timeout_s: float) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        folders: Folders,
+        executor: Executor,
+        *,
+        timeout_s: float,
+        rules: Sequence[ConfiguredRule] = (),
+    ) -> None:
+        """`rules` are the operator's: they read the logs of jobs that are started from now on."""
         self.registry = registry
+        self._rules = rules
         self._folders = folders
         self._executor = executor
         self._timeout_s = timeout_s
@@ -34,25 +47,47 @@ class Hosts:
         if service is None or record.task not in service.driver.tasks:
             return None
         turns = self._turns[record.service_name]
-        return DriverHost(service.driver, record, self._folders, self._executor, turns=turns, timeout_s=self._timeout_s)
+        return DriverHost(
+            service.driver,
+            record,
+            self._folders,
+            self._executor,
+            turns=turns,
+            timeout_s=self._timeout_s,
+            rules=self._rules,
+        )
+
+    def to_start(self, record: JobRecord, request: FrameworkRequest) -> DriverHost:
+        """The host of the driver that serves a request. Raises Refusal where none does."""
+        host = self.of(record)
+        if host is None:
+            raise self._no_such_task(request)
+        return host
 
     async def reader(self, record: JobRecord, host: DriverHost | None, start: LogPosition | None) -> LogReader:
         """The reader of a job's log. A driver that fails here costs only its own parsers."""
+        asked, configured = _rules(record.log_rules), _rules(record.configured_rules)
+
+        def pipeline(parsers: Sequence[LogParser | str | Rule], host: DriverHost | None = None) -> Pipeline:
+            made = with_rules([*asked, *parsers, *configured], language=record.language)
+            if host is None:
+                return Pipeline(made, language=record.language)
+            return Pipeline(made, classify=host.classify, advice=host.advice, language=record.language)
 
         def default() -> Pipeline:
-            return Pipeline(["auto"], language=record.language)
+            return pipeline(["auto"])
 
         if host is None:
             return LogReader(record, default, start)
         try:
             parsers = await host.parsers()
-            return LogReader(record, lambda: Pipeline(parsers, classify=host.classify, language=record.language), start)
+            return LogReader(record, lambda: pipeline(parsers, host), start)
         except Exception as e:
             log.exception("the driver of %s failed in parsers; reading with the preset auto", record.service_name)
             text = f"{host.blame('parsers', e)}; the log is read with the preset auto"
             return LogReader(record, default, start, notice=Fault(Code.WARNING, text, severity="warning"))
 
-    def no_such_task(self, request: FrameworkRequest) -> Refusal:
+    def _no_such_task(self, request: FrameworkRequest) -> Refusal:
         """The refusal of a request that no driver serves."""
         services = self.registry.services
         service = services.get(request.service_name)
@@ -70,3 +105,14 @@ class Hosts:
             + ", ".join(service.driver.tasks),
             fields=[{"loc": "op", "msg": "unknown task", "type": "unknown_task"}],
         )
+
+
+def _rules(stored: Sequence[Json] | None) -> Sequence[Rule]:
+    """The rules of a record. One that this version cannot read is left out: another server took it."""
+    rules = []
+    for data in stored or ():
+        try:
+            rules.append(Rule.from_json(data))
+        except RuleError as e:
+            log.error("a stored log rule cannot be read by this version, and is left out: %s", e)
+    return rules

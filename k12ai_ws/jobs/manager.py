@@ -9,6 +9,7 @@ from typing import Any
 
 from k12ai_ws.drivers.registry import Registry
 from k12ai_ws.launchers.launcher import Handle, LaunchError
+from k12ai_ws.logs.rules import ConfiguredRule
 from k12ai_ws.store.store import Store, StoredEvent, StoreError
 from k12ai_ws.wire.bodies import Fault, Status
 from k12ai_ws.wire.codes import Code, Language
@@ -52,11 +53,12 @@ class JobManager:
         gpus: GpuPool | None = None,
         budget: Budget = Budget(),  # noqa: B008 - frozen
         look_again_s: float = LOOK_AGAIN_S,
+        log_rules: Sequence[ConfiguredRule] = (),
     ) -> None:
         """`gpus` is the pool that jobs lease from (None: there is no GPU); `budget` is what jobs may hold together."""
         self._store = store
         self._runner = runner
-        self._hosts = Hosts(registry, folders, driver_threads, timeout_s=driver_timeout_s)
+        self._hosts = Hosts(registry, folders, driver_threads, timeout_s=driver_timeout_s, rules=log_rules)
         self._carrier = Carrier(
             store=store,
             runner=runner,
@@ -133,10 +135,9 @@ class JobManager:
             code=int(Code.QUEUED),
             idempotency_key=idempotency_key,
             request_digest=digest,
+            log_rules=request.log_rules,
         )
-        host = self._hosts.of(record)
-        if host is None:
-            raise self._hosts.no_such_task(request)
+        host = self._hosts.to_start(record, request)
         self._check_free(request)
         starting = self._active[record.key] = Starting(record)
         try:
@@ -155,8 +156,8 @@ class JobManager:
         return (await self._admit(run) or stored)[-1].payload
 
     async def _examine(self, host: DriverHost, record: JobRecord) -> JobRecord:
-        """The record with the params and the resources that the job would have. Raises Refusal."""
-        params = await host.check()
+        """The record with the params, rules and resources that the job would have. Raises Refusal."""
+        checked = await host.check()
         try:
             spec = await host.plan(self._default_time_limit_s)
             resources = await self._runner.launcher.check(spec)
@@ -164,7 +165,7 @@ class JobManager:
             raise Refusal(Fault(e.code, e.message)) from e
         asked = resources.model_dump(mode="json", exclude_none=True)
         await self._admission.require_possible(Need.of(asked))
-        return replace(record, params=params, resources=asked)
+        return replace(record, resources=asked, **checked)
 
     async def _admit(self, run: Run | None = None) -> Sequence[StoredEvent]:
         """Lets waiting jobs go; where `run` is among them, returns the events of its going."""

@@ -1,7 +1,7 @@
 """Reading one job's log: chunks in, encoded events and the position they reach out. Runs in a parsing thread."""
 
 import reprlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from k12ai_ws.launchers.launcher import Chunk
@@ -11,6 +11,8 @@ from k12ai_ws.wire.bodies import Body, Fault, Json, LogEvent, LogLines, Metrics,
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.envelope import encode, envelope
 from k12ai_ws.wire.job import JobRecord
+
+from .culprit import Culprit
 
 TAIL_LINES = 10
 TAIL_CHARS = 300
@@ -92,12 +94,14 @@ class LogReader:
         self._tail: list[str] = []
         self._warned: set[str] = set()
         self._suspect: Json = None  # the last exception that looked handled, and the lines printed since
+        self._culprit = Culprit()
         self.stale: str | None = None
         self.offset = start.offset if start else 0
         if start is not None:
             state = start.state if isinstance(start.state, dict) else {}
             self._tail = list(state.get("tail", ()))
             self._suspect = state.get("suspect")
+            self._culprit = Culprit(state.get("culprit"))
             self._warned = set(state.get("warned", (NOTICE,)))  # a state of before `warned`: its notice was said
             self._load(state, pipeline)
         if notice is not None and (NOTICE not in self._warned or (auto and not reads_auto(start))):
@@ -175,8 +179,10 @@ class LogReader:
                 case Progress():
                     last["last_progress"] = {"timestamp": at_ms, **event.body()}
                 case Fault(severity="error"):
-                    last["last_error"] = {"timestamp": at_ms, **event.body(self._record.language)}
-                case Fault(code=code, message=message, detail=detail) if detail.get("traceback"):
+                    own = self._culprit.takes({"timestamp": at_ms, **event.body(self._record.language)})
+                    if own is not None:
+                        last["last_error"] = own
+                case Fault(code=code, message=message, detail=detail) if _may_kill(detail):
                     self._suspect = {"code": int(code), "message": message, "detail": dict(detail), "since": 0}
                 case LogLines(lines=lines):
                     if self._suspect is not None:
@@ -193,6 +199,8 @@ class LogReader:
             text = f"the state of a log parser cannot be stored: {e}; a restart loses it"
             events += self._warn("state", text, found[-1][0])
         state = {"tail": self._tail, "suspect": self._suspect, "warned": sorted(self._warned), "auto": self.auto}
+        if (culprit := self._culprit.state) is not None:
+            state["culprit"] = culprit
         if remembered is not None:
             state["pipeline"] = remembered
         return Reading(events, LogPosition(self.offset, state), **last)
@@ -209,6 +217,11 @@ class LogReader:
             return ()
         self._warned.add(kind)
         return (encode_event(self._record, Fault(Code.WARNING, text, severity="warning"), at_ms),)
+
+
+def _may_kill(detail: Mapping[str, Json]) -> bool:
+    """Whether an error that looked handled is one that a process can die of: an exception or a crash."""
+    return bool(detail.get("traceback") or detail.get("language"))
 
 
 def _check(event: object) -> None:

@@ -15,8 +15,10 @@ from pydantic import ValidationError
 from k12ai_ws.drivers.driver import Driver, Job, Refused
 from k12ai_ws.drivers.spec import LaunchSpec, Resources, Role
 from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
+from k12ai_ws.logs.advice import Advice
 from k12ai_ws.logs.parser import LogParser
-from k12ai_ws.wire.bodies import Fault
+from k12ai_ws.logs.rules import MAX_RULES, ConfiguredRule, Rule, RuleError, read_rules
+from k12ai_ws.wire.bodies import Fault, Json
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.requests import Refusal, fields_of, message_of
@@ -72,14 +74,16 @@ class DriverHost:
         *,
         turns: asyncio.Semaphore,
         timeout_s: float = DRIVER_TIMEOUT_S,
+        rules: Sequence[ConfiguredRule] = (),
     ) -> None:
-        """`turns` bounds the calls of this driver under way, the hung ones among them."""
+        """`turns` bounds the calls of this driver under way, the hung ones among them; `rules` are the operator's."""
         self._driver = driver
         self._record = record
         self._folders = folders
         self._executor = executor
         self._turns = turns
         self._timeout_s = timeout_s
+        self._rules = rules
         self._job: Job | None = None
 
     def _describe(self) -> Job:
@@ -131,12 +135,15 @@ class DriverHost:
         return f"the driver of {self._record.service_name!r} failed in {what}: {text}"
 
     async def check(self) -> dict[str, Any]:
-        """Validates the params and lets the driver check the job; returns the params with their defaults filled in.
+        """Validates the params and the rules, and lets the driver check the job; returns what the record shall have:
+        the params with their defaults filled in, and the rules that read the log.
 
-        Raises Refusal: 100231/100233 for the params, the driver's own code, or 100202 for a broken driver.
+        Raises Refusal: 100231/100233 for the params, 100102/100106 for the rules, the driver's own code, or 100202 for
+        a broken driver.
         """
 
         def examine() -> dict[str, Any]:
+            rules = self._log_rules()
             job = self._describe()
             self._driver.check(job)
             try:
@@ -145,7 +152,7 @@ class DriverHost:
                 fields = [{"loc": "service_params", "msg": f"cannot be stored: {e}", "type": "not_json"}]
                 raise Refusal(Fault(Code.PARAMS_INVALID, message_of(fields), detail={"fields": fields})) from None
             _require_storable(params)
-            return params
+            return {"params": params, **rules}
 
         try:
             return await self._call(examine)
@@ -162,6 +169,23 @@ class DriverHost:
             raise Refusal(Fault(e.code, str(e.message), detail={"fields": fields})) from None
         except Exception as e:
             raise Refusal(Fault(Code.START_FAILED, self.blame("check", e))) from e
+
+    def _log_rules(self) -> dict[str, Sequence[Json] | None]:
+        """The rules of the request, as they will be stored, and the operator's for such a job. Raises Refusal."""
+        record, asked = self._record, self._record.log_rules
+        if asked and not self._driver.log_rules_allowed:
+            message = (
+                f"the service {record.service_name!r} takes no rules for the log with a request: leave log_rules out"
+            )
+            fields = [{"loc": "log_rules", "msg": message, "type": "not_allowed"}]
+            raise Refusal(Fault(Code.NOT_ALLOWED, message, detail={"fields": fields}))
+        try:
+            own = [rule.to_json() for rule in read_rules(asked or (), "log_rules")]
+        except RuleError as e:
+            fields = [dict(p) for p in e.problems]
+            raise Refusal(Fault(Code.VALUE_INVALID, message_of(fields), detail={"fields": fields})) from None
+        configured = [r.rule.to_json() for r in self._rules if r.is_for(record.service_name, record.task)]
+        return {"log_rules": own or None, "configured_rules": configured or None}
 
     def _spec(self, default_time_limit_s: float | None) -> LaunchSpec:
         """What the driver wants to run; blocking. Raises what the driver raises, TypeError for rubbish."""
@@ -221,19 +245,26 @@ class DriverHost:
         kept = {name: admitted[name] for name in ("cpus", "memory", "gpus", "shm") if name in admitted}
         return asked.model_copy(update=kept)
 
-    async def parsers(self) -> Sequence[LogParser | str]:
+    async def parsers(self) -> Sequence[LogParser | str | Rule]:
         """The log parsers that the driver chose. Raises whatever the driver raises, TypeError for rubbish."""
 
-        def choose() -> Sequence[LogParser | str]:
+        def choose() -> Sequence[LogParser | str | Rule]:
             chosen = self._driver.parsers(self._describe())
             if not isinstance(chosen, Sequence) or isinstance(chosen, str):
                 raise TypeError(f"parsers() must return a list, not {reprlib.repr(chosen)}")
             for parser in chosen:
-                if not isinstance(parser, LogParser | str):
-                    raise TypeError(f"a parser is a LogParser or a preset's name, not {reprlib.repr(parser)}")
+                if not isinstance(parser, LogParser | str | Rule):
+                    raise TypeError(f"a parser is a LogParser, a Rule or a preset's name, not {reprlib.repr(parser)}")
+            if (count := sum(isinstance(parser, Rule) for parser in chosen)) > MAX_RULES:
+                raise ValueError(f"there are {count} rules: {MAX_RULES} are the most")
             return chosen
 
         return await self._call(choose)
+
+    @property
+    def advice(self) -> Sequence[Advice]:
+        """What the driver says of its own errors."""
+        return tuple(self._driver.advice)
 
     def classify(self, fault: Fault) -> int | None:
         """The driver's code for a fault; blocking."""

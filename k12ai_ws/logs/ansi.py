@@ -5,13 +5,11 @@ import re
 UP = "\x0b"
 """Stands for a cursor movement to an earlier line, after `plain`. (A vertical tab in the log itself is dropped.)"""
 
-SPECIAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-"""Any control character but tab and newline: without one, text needs no cleaning."""
+STRAY = bytes([*range(7), 11, 12, *range(14, 27), *range(28, 32), 127])
+"""Control characters that mean nothing in a log (NUL and its like): dropped from the bytes, whatever stands around."""
 
-INCOMPLETE = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|[\]PX^_][^\x07\x1b\n]{0,4096}\x1b?|[ -/]{0,4})?\Z|\r+\Z")
-"""What the next bytes may still change: a sequence that is not over, and carriage returns at the end."""
-
-_DROPPED = dict.fromkeys((*range(7), 11, 12, *range(14, 27), *range(28, 32), 127))
+_INCOMPLETE = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|[\]PX^_][^\x07\x1b\n]{0,4096}\x1b?|[ -/]{0,4})?\Z")
+_LONGEST = 8192
 _UP = re.compile(r"\x1b\[\d{0,3}[AF]")
 _COLUMN = re.compile(r"\x1b\[[01]?G")
 _SEQUENCE = re.compile(
@@ -21,16 +19,30 @@ _SEQUENCE = re.compile(
 )
 
 
-def without_stray(text: str) -> str:
-    """The text without the control characters that mean nothing in a log (NUL and its like)."""
-    return text.translate(_DROPPED)
+def moving(text: str) -> bool:
+    """Whether anything in the text may move the cursor."""
+    return "\r" in text or "\x08" in text or "\x1b" in text or UP in text
+
+
+def complete(text: str) -> int:
+    """The length of the text up to what the next bytes may still change: a sequence that is not over, or a carriage
+    return at the end.
+    """
+    held = len(text) - text.endswith("\r")
+    at = len(text)
+    for _ in range(2):  # a title's own end begins with an escape too
+        at = text.rfind("\x1b", max(0, len(text) - _LONGEST), max(at, 0))
+        if at >= 0 and _INCOMPLETE.match(text, at):
+            held = at
+    return held
 
 
 def plain(text: str) -> str:
     r"""The text with colours and titles gone, of which the stray characters are gone already.
 
-    `\n`, `\t`, `\r` and `\b` stay; a cursor movement to an earlier line becomes `UP`.
+    `\n`, `\t`, `\r` and `\b` stay, but `\r\n` is `\n`; a cursor movement to an earlier line becomes `UP`.
     """
+    text = text.replace("\r\n", "\n")
     if "\x1b" in text or "\x07" in text:
         text = _UP.sub(UP, text)
         text = _COLUMN.sub("\r", text)

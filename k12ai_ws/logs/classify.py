@@ -1,73 +1,102 @@
 """What an exception means: its code in the contract's table, and one sentence that helps."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from k12ai_ws.wire.bodies import Json
 from k12ai_ws.wire.codes import Code, Language
 
-from .advice import ADVICE
+from .advice import ADVICE, BOOK, Advice, AdviceBook, BuiltIn, Said, Spoken, behind, read
+from .advice.kinds import code_of_type
 
-_BY_TYPE: Mapping[str, Code] = {
-    "MemoryError": Code.OUT_OF_MEMORY,
-    "OutOfMemoryError": Code.GPU_OUT_OF_MEMORY,
-    "NotImplementedError": Code.NOT_IMPLEMENTED,
-    "FileNotFoundError": Code.FILE_NOT_FOUND,
-    "CalledProcessError": Code.COMMAND_FAILED,
-    "ModuleNotFoundError": Code.MODULE_NOT_FOUND,
-    "ImportError": Code.MODULE_NOT_FOUND,
-    "IndexError": Code.INDEX_ERROR,
-    "NameError": Code.NAME_ERROR,
-    "UnboundLocalError": Code.NAME_ERROR,
-    "KeyError": Code.KEY_ERROR,
-    "AttributeError": Code.ATTRIBUTE_ERROR,
-    "SyntaxError": Code.SYNTAX_ERROR,
-    "IndentationError": Code.INDENTATION_ERROR,
-    "TabError": Code.INDENTATION_ERROR,
-    "TypeError": Code.TYPE_ERROR,
-    "ValueError": Code.VALUE_ERROR,
-    "JSONDecodeError": Code.VALUE_ERROR,
-    "UnicodeDecodeError": Code.VALUE_ERROR,
-    "UnicodeEncodeError": Code.VALUE_ERROR,
-    "ValidationError": Code.VALUE_ERROR,
-    "AssertionError": Code.ASSERTION,
-    "ZeroDivisionError": Code.ZERO_DIVISION,
-    "FloatingPointError": Code.LOSS_NOT_FINITE,
-}
-_OPERAND = re.compile(r"unsupported operand type|can only concatenate|bad operand type|not supported between instances")
-_GPU_MEMORY = re.compile(r"CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|HIP out of memory")
-_SIGNAL = re.compile(
-    r"Segmentation fault|Aborted|Bus error|Illegal instruction|Floating[- ]point exception", re.IGNORECASE
+MAX_BEHIND = 4
+"""So many causes and members of a group are asked where an error says nothing itself."""
+
+_OPERAND = re.compile(
+    r"unsupported operand type|can only concatenate|bad operand type|not supported between instances"
+    r"|can't multiply sequence by non-int"
 )
+_GPU_MEMORY = re.compile(
+    r"(?:CUDA|HIP|XPU|MPS backend) out of memory|CUDA error: out of memory|CUDA_ERROR_OUT_OF_MEMORY"
+    r"|cudaErrorMemoryAllocation|CUBLAS_STATUS_ALLOC_FAILED|OOM when allocating tensor.{0,200}device:GPU"
+)
+_MEMORY = re.compile(
+    r"DefaultCPUAllocator: (?:can't allocate|not enough) memory|Cannot allocate memory|OOM when allocating tensor"
+    r"|std::bad_alloc"
+)
+_SIGNAL = re.compile(
+    r"(?:Segmentation fault|Aborted|Bus error|Illegal instruction|Floating[- ]point exception)(?![^ ])", re.IGNORECASE
+)
+_GROUPS = frozenset({"ExceptionGroup", "BaseExceptionGroup"})
 
 
-def code_of(detail: Mapping[str, Json]) -> Code:
-    """The code of an error, from its exception's type and text."""
-    name = str(detail.get("exc_type") or "").rpartition(".")[2]
-    text = str(detail.get("exc_text") or "")
-    if _GPU_MEMORY.search(text):
-        return Code.GPU_OUT_OF_MEMORY
-    if name == "OutOfMemoryError" and "CUDA" not in text and "GPU" not in text:
-        return Code.OUT_OF_MEMORY
-    if name == "TypeError" and _OPERAND.search(text):
-        return Code.OPERAND_TYPE
-    if "DefaultCPUAllocator: can't allocate memory" in text or ("Unable to allocate" in text and "Memory" in name):
-        return Code.OUT_OF_MEMORY
-    if text.startswith("Fatal Python error") or _SIGNAL.match(name):
+def explain(detail: Mapping[str, Json], language: Language, book: AdviceBook = BOOK) -> tuple[Code, str | None]:
+    """The code of an error, and one sentence on what usually causes it and what to try (None: nothing is known).
+
+    The code: by what its text says of memory, then by its type, then by its text, then by its cause. An error of which
+    nothing is known speaks by its cause (`raise ... from`), a group by its first member. `book`: the advice to use,
+    where a driver has its own.
+    """
+    said = read(detail)
+    spoken = book.spoken(said)
+    code = _own_code(said, spoken, book)
+    sentence = spoken.advice.say(spoken.match, said, language) if spoken else None
+    if sentence is None or code is Code.UNKNOWN:
+        codes = []
+        for link in islice(behind(detail), MAX_BEHIND):
+            inner = read(link)
+            told = book.spoken(inner)
+            codes.append(_own_code(inner, told, book))
+            if sentence is None and told is not None:
+                sentence = told.advice.say(told.match, inner, language)
+        if code is Code.UNKNOWN:
+            code = _code_behind(detail, said, codes)
+    return code, sentence
+
+
+def code_of(detail: Mapping[str, Json], book: AdviceBook = BOOK) -> Code:
+    """The code of an error, as `explain` says."""
+    return explain(detail, "en", book)[0]
+
+
+def message_of(detail: Mapping[str, Json], language: Language, book: AdviceBook = BOOK) -> str | None:
+    """The sentence on an error, as `explain` says."""
+    return explain(detail, language, book)[1]
+
+
+def book_with(advice: Sequence[Advice]) -> AdviceBook:
+    """The advice of a driver before that of this package."""
+    return AdviceBook((*advice, *ADVICE)) if advice else BOOK
+
+
+def _own_code(said: Said, spoken: Spoken | None, book: AdviceBook) -> Code:
+    text = said.text
+    if spoken and spoken.advice.code is not None and not isinstance(spoken.advice, BuiltIn):
+        return Code(spoken.advice.code)
+    if "memory" in text or "MEMORY" in text or "ALLOC" in text or "OOM" in text or "bad_alloc" in text:
+        if _GPU_MEMORY.search(text):
+            return Code.GPU_OUT_OF_MEMORY
+        if _MEMORY.search(text):
+            return Code.OUT_OF_MEMORY
+    if text.startswith(("Fatal Python error", "Windows fatal exception")) or _SIGNAL.match(said.name):
         return Code.KILLED_BY_SIGNAL
-    return _BY_TYPE.get(name, Code.UNKNOWN)
+    if said.name == "TypeError" and not said.foreign and _OPERAND.search(text):
+        return Code.OPERAND_TYPE
+    code = code_of_type(said.kind, foreign=said.foreign)
+    if code is None and said.name == "OutOfMemoryError":
+        code = Code.GPU_OUT_OF_MEMORY if "CUDA" in text or "GPU" in text else Code.OUT_OF_MEMORY
+    if code is None and spoken is not None:
+        if not isinstance(spoken.advice, BuiltIn) and book is not BOOK:  # a driver's words, but no code
+            spoken = BOOK.spoken(said)
+        if spoken is not None and spoken.advice.code is not None:
+            code = Code(spoken.advice.code)
+    return Code.UNKNOWN if code is None else code
 
 
-def message_of(detail: Mapping[str, Json], language: Language) -> str | None:
-    """One sentence on what usually causes this error and what to try, or None where nothing useful is known."""
-    name = str(detail.get("exc_type") or "").rpartition(".")[2]
-    text = str(detail.get("exc_text") or "")[:4000]
-    for advice in ADVICE:
-        if (not advice.types or name in advice.types) and (match := advice.pattern.search(text)):
-            return _filled(advice.zh if language == "zh" else advice.en, match)
-    return None
-
-
-def _filled(sentence: str, match: re.Match[str]) -> str:
-    """The sentence with `{1}` and its like replaced by what the pattern found."""
-    return re.sub(r"\{(\d)\}", lambda place: (match[int(place[1])] or "").strip()[:200], sentence)
+def _code_behind(detail: Mapping[str, Json], said: Said, codes: Sequence[Code]) -> Code:
+    """A group whose members are all of one code has it; and who ran out of memory did, whatever it was wrapped in."""
+    if said.name in _GROUPS:
+        members = set(codes[: len(detail.get("group") or [])])
+        return members.pop() if len(members) == 1 else Code.UNKNOWN
+    return next((code for code in codes if code in (Code.GPU_OUT_OF_MEMORY, Code.OUT_OF_MEMORY)), Code.UNKNOWN)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from k12ai_ws.wire.bodies import Json
 
-from .ansi import INCOMPLETE, SPECIAL, UP, plain, without_stray
+from .ansi import STRAY, UP, complete, moving, plain
 from .limits import Limits
 
 _REDRAW = re.compile(r"(\r+|\x08+|\x0b)")
@@ -15,16 +15,14 @@ _REDRAW = re.compile(r"(\r+|\x08+|\x0b)")
 
 @dataclass(slots=True)
 class Split:
-    """What one chunk finished: lines without their ends, and `(index, text)` of states drawn over before line `index`.
+    """What one chunk finished: lines without their ends, and `(index, texts)` of states drawn over before line `index`.
 
     `truncated` counts the bytes that the line bound cut from these lines.
     """
 
     lines: list[str] = field(default_factory=list)
-    passing: list[tuple[int, str]] = field(default_factory=list)
+    passing: list[tuple[int, list[str]]] = field(default_factory=list)
     truncated: int = 0
-    text: str = ""
-    """The chunk itself, cleaned: what is not in it (and not in the first line) is in none of the lines."""
 
 
 class LineSplitter:
@@ -46,7 +44,7 @@ class LineSplitter:
 
     def feed(self, data: bytes) -> Split:
         """The lines that these bytes finish."""
-        return self._text(self._decoder.decode(data))
+        return self._text(self._decoder.decode(data.translate(None, STRAY)))
 
     def close(self) -> Split:
         """The last line, where it had no end."""
@@ -60,18 +58,16 @@ class LineSplitter:
         if self._held:
             text = self._held + text
             self._held = ""
-        if SPECIAL.search(text):
-            text = without_stray(text)
-            if not final and (match := INCOMPLETE.search(text, max(0, len(text) - 8192))):
-                self._held = text[match.start() :]
-                text = text[: match.start()]
-            text = plain(text.replace("\r\n", "\n"))
-        split.text = text
+        drawn = moving(text)
+        if drawn or "\x07" in text:
+            end = len(text) if final else complete(text)
+            self._held, text = text[end:], plain(text[:end])
+            drawn = moving(text)
         pieces = text.split("\n")
         last = pieces.pop()
         if pieces:
             self._first(pieces, split)
-            if "\r" in text or "\x08" in text or UP in text:
+            if drawn:
                 for piece in pieces[1:]:
                     self._draw(piece, split)
                     self._finish(split)
@@ -99,9 +95,12 @@ class LineSplitter:
         self._segment += text
 
     def _draw(self, piece: str, split: Split) -> None:
-        if not self._back and "\r" not in piece and "\x08" not in piece and UP not in piece:
-            self._append(piece)
-            return
+        if not self._back and "\x08" not in piece and UP not in piece:
+            if "\r" not in piece:
+                self._append(piece)
+                return
+            if self._redrawn(piece, split):
+                return
         for part in _REDRAW.split(piece):
             if not part:
                 continue
@@ -119,9 +118,21 @@ class LineSplitter:
                     self._segment, self._back = self._segment[: -self._back], 0
                 self._append(part)
 
+    def _redrawn(self, piece: str, split: Split) -> bool:
+        """Draws a piece with nothing but carriage returns in it, all at once. False where a bound cuts something."""
+        *over, last = (self._segment + piece).split("\r")
+        if self._cut or max(map(len, over), default=0) > self._limit or len(last) > self._limit:
+            return False
+        shown = [state for state in over if state and not state.isspace()]
+        if shown:
+            split.passing.append((len(split.lines), shown))
+            self._kept, self._kept_cut = shown[-1], 0
+        self._segment = last
+        return True
+
     def _drawn_over(self, split: Split) -> None:
         if self._segment and not self._segment.isspace():
-            split.passing.append((len(split.lines), self._segment))
+            split.passing.append((len(split.lines), [self._segment]))
             self._kept, self._kept_cut = self._segment, self._cut
         self._segment, self._cut, self._back = "", 0, 0
 

@@ -1,56 +1,42 @@
 """The whole reading of one job's log: bytes in, events out. No I/O, no clock, no threads."""
 
 import json
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 
-from k12ai_ws.wire.bodies import Fault, Json, LogEvent, LogLines, Metrics, Stream
-from k12ai_ws.wire.codes import Code, Language
+from k12ai_ws.wire.bodies import Fault, Json, LogEvent, LogLines, Metrics, Progress, Stream
+from k12ai_ws.wire.codes import Language
 
 from . import classify as meaning
+from .advice import Advice
+from .bars import SIGNS as BAR_SIGNS
 from .bars import read_progress
+from .faults import HINTS, FaultRecogniser
+from .findings import Findings, broken
 from .limits import Limits
 from .lines import LineSplitter, Split
 from .parser import Found, LogParser
-from .presets import UnknownPreset, preset
-from .presets.generic import GenericParser
+from .presets import UnknownPreset, compose
 from .presets.pairs import read_pairs
-from .presets.prefilter import worth_reading
 from .progress import ProgressMeter
-from .tracebacks import HINTS, Report, TracebackRecogniser
+from .sieve import Sieve, Use
+from .tracebacks import Report
 from .tracebacks.syntax import RECORD
 
 __all__ = ["Pipeline", "UnknownPreset"]
 
-VERSION = 1
+VERSION = 3
 """Of the dumped state."""
 STREAMS: tuple[Stream, ...] = ("stdout", "stderr")
-
-
-def _ordinary(line: str) -> bool:
-    """Whether a line after an exception is output of its own: a log record, a progress bar or metrics."""
-    if RECORD.match(line) or read_progress(line):
-        return True
-    return worth_reading(line) and any(reading.values() is not None for reading in read_pairs(line))
-
-
-def _finite(value: float | None) -> float | None:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _has(line: str, hints: list[str]) -> bool:
-    for hint in hints:  # noqa: SIM110 - a generator costs more than the test itself
-        if hint in line:
-            return True
-    return False
 
 
 class Pipeline:
     """Reads one job's log.
 
     `parsers`: presets by name, or parser objects, which must be new: they hold the state of one log. `classify` may
-    give a better code for an error (a driver's own); one that raises is switched off like a parser. `language` is that
-    of the messages. `app_roots`: folders of the user's own code, where they are known. Raises UnknownPreset.
+    give a better code for an error (a driver's own); one that raises is switched off like a parser. `advice` is the
+    driver's own, tried before the built-in. `language` is that of the messages. `app_roots`: folders of the user's own
+    code, where they are known. Raises UnknownPreset.
     """
 
     def __init__(
@@ -58,21 +44,23 @@ class Pipeline:
         parsers: Sequence[LogParser | str],
         *,
         classify: Callable[[Fault], int | None] | None = None,
+        advice: Sequence[Advice] = (),
         language: Language = "en",
         limits: Limits | None = None,
         app_roots: Sequence[str] | None = None,
     ) -> None:
         self._limits = limits or Limits()
-        self._parsers = [preset(parser) if isinstance(parser, str) else parser for parser in parsers]
-        self._quick = all(isinstance(parser, GenericParser) for parser in self._parsers)
+        self._parsers = compose(parsers)
         self._off: set[int] = set()
         self._classify = classify
+        self._book = meaning.book_with(advice)
         self._language: Language = language
         self._splitters = {stream: LineSplitter(self._limits) for stream in STREAMS}
-        self._recognisers = {stream: TracebackRecogniser(self._limits, _ordinary, app_roots) for stream in STREAMS}
+        self._recognisers = {stream: FaultRecogniser(self._limits, self._ordinary, app_roots) for stream in STREAMS}
+        self._sieve = self._made_sieve()
         self._meter = ProgressMeter(self._limits)
-        self._not_finite = False
-        self._too_many = False
+        self._findings = Findings(self._limits, self._language)
+        self._printed = False
 
     # ------------------------------------------------------------------ the door
 
@@ -97,8 +85,8 @@ class Pipeline:
             self._read(self._splitters[stream].close(), stream, at_ms, out)
             self._items(self._recognisers[stream].close(), stream, at_ms, out)
         for index, parser in enumerate(self._parsers):
-            if index not in self._off:
-                self._ask(index, parser, None, out)
+            if self._printed or not parser.exclusive:  # rules that matched nothing in no lines deserve no warning
+                self._report(self._ask(index, None), "stdout", at_ms, out)
         out += self._meter.flush(at_ms)
         return out
 
@@ -111,7 +99,8 @@ class Pipeline:
             "meter": self._meter.dump(),
             "parsers": [parser.state for parser in self._parsers],
             "off": sorted(self._off),
-            "said": [self._not_finite, self._too_many],
+            "findings": self._findings.dump(),
+            "printed": self._printed,
         }
 
     def load(self, state: Json) -> None:
@@ -126,124 +115,122 @@ class Pipeline:
         for parser, parser_state in zip(self._parsers, state["parsers"], strict=True):
             parser.state = json.loads(json.dumps(parser_state))
         self._off = set(state["off"])
-        self._not_finite, self._too_many = state["said"]
+        self._sieve = self._made_sieve()
+        self._findings.load(state["findings"])
+        self._printed = state["printed"]
 
     # ------------------------------------------------------------------ inside
 
+    def _made_sieve(self) -> Sieve:
+        in_use = {i: parser.signs for i, parser in enumerate(self._parsers) if i not in self._off}
+        return Sieve("|".join(map(re.escape, HINTS)), BAR_SIGNS, in_use)
+
     def _read(self, split: Split, stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
         lines = split.lines
+        self._printed = self._printed or bool(lines)
         for start in range(0, len(lines), self._limits.lines_per_event):
             cut = split.truncated if not start else 0
             out.append(LogLines(stream, lines[start : start + self._limits.lines_per_event], cut))
-        if not lines and not split.passing:
-            return
-        hints = [hint for hint in HINTS if hint in split.text or (lines and hint in lines[0])]
         if split.passing:
             at = 0
-            for index, text in split.passing:
+            for index, states in split.passing:
                 if index > at:
-                    self._lines(lines[at:index], hints, stream, at_ms, out)
+                    self._lines(lines[at:index], stream, at_ms, out)
                     at = index
-                out += self._meter.draw(stream, text, at_ms)
+                out += self._meter.draw(stream, states, at_ms)
             lines = lines[at:]
-        self._lines(lines, hints, stream, at_ms, out)
+        if lines:
+            self._lines(lines, stream, at_ms, out)
 
-    def _lines(self, lines: list[str], hints: list[str], stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
+    def _lines(self, lines: list[str], stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
+        recogniser, sieve = self._recognisers[stream], self._sieve
+        done = self._through_faults(lines, 0, stream, at_ms, out) if recogniser.open else 0
+        for index, use in sieve.useful(lines):
+            if index < done:
+                continue
+            if use.fault:
+                recogniser.remember(lines[done:index])
+                done = self._through_faults(lines, index, stream, at_ms, out)
+            else:
+                self._ordinary_line(lines[index], use, stream, at_ms, out)
+        recogniser.remember(lines[done:])
+
+    def _through_faults(self, lines: list[str], at: int, stream: Stream, at_ms: int, out: list[LogEvent]) -> int:
+        """Feeds the line at this index, and those after it while a fault's report is open. The index after them."""
         recogniser = self._recognisers[stream]
-        quick, unfinished = self._quick, recogniser.open
-        begun = 0
-        for index, line in enumerate(lines):
-            if unfinished or (hints and _has(line, hints)):
-                recogniser.remember(lines[begun:index])
-                begun = index + 1
-                self._items(recogniser.feed(line), stream, at_ms, out)
-            elif not quick or worth_reading(line):
-                self._ordinary_line(line, stream, at_ms, out)
-        recogniser.remember(lines[begun:])
+        while at < len(lines):
+            self._items(recogniser.feed(lines[at]), stream, at_ms, out)
+            at += 1
+            if not recogniser.open:
+                break
+        return at
+
+    def _ordinary(self, line: str) -> bool:
+        """Whether a line after an exception is output of its own: a log record, a progress bar or metrics."""
+        if RECORD.match(line):
+            return True
+        use = self._sieve.use(line)
+        if use.bar and read_progress(line):
+            return True
+        return bool(use.parsers) and any(reading.values() is not None for reading in read_pairs(line))
 
     def _items(self, items: Iterable[str | Report], stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
         for item in items:
             if isinstance(item, str):
-                self._ordinary_line(item, stream, at_ms, out)
+                self._ordinary_line(item, self._sieve.use(item), stream, at_ms, out)
             else:
                 out.append(self._fault(item, out))
 
-    def _ordinary_line(self, line: str, stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
-        if "%" in line or "/" in line:
-            state = read_progress(line)
-            if state is not None:
-                out += self._meter.see(stream, state, at_ms)
-        for index, parser in enumerate(self._parsers):
-            if index not in self._off:
-                self._ask(index, parser, line, out)
+    def _ordinary_line(self, line: str, use: Use, stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
+        if use.bar:
+            out += self._meter.draw(stream, [line], at_ms)
+        for index in use.parsers:
+            found = self._ask(index, line)
+            if found and self._report(found, stream, at_ms, out) and self._parsers[index].exclusive:
+                return
 
-    def _ask(self, index: int, parser: LogParser, line: str | None, out: list[LogEvent]) -> None:
-        """What a parser says to a line, or to the log's end. One that raises is switched off for this job: its bug
-        must not end the reading.
+    def _ask(self, index: int, line: str | None) -> Sequence[Found]:
+        """What a parser says to a line, or (None) to the log's end. One that raises is switched off for this job: its
+        bug must not end the reading.
         """
+        if index in self._off:
+            return ()
+        parser = self._parsers[index]
         try:
-            found = list(parser.close() if line is None else parser.feed(line))
+            return list(parser.close() if line is None else parser.feed(line))
         except Exception as error:  # noqa: BLE001 - any bug of any plugin's parser
             self._off.add(index)
-            out.append(self._broken(f"the log parser {type(parser).__name__}", error))
-            return
+            self._sieve = self._made_sieve()
+            return [broken(f"the log parser {type(parser).__name__}", error, self._language)]
+
+    def _report(self, found: Iterable[Found], stream: Stream, at_ms: int, out: list[LogEvent]) -> bool:
+        """Whether metrics were found."""
+        metrics = False
         for item in found:
-            self._found(item, out)
-
-    def _found(self, item: Found, out: list[LogEvent]) -> None:
-        if isinstance(item, Metrics) and isinstance(item.values, Mapping):  # a plugin may break its types' promise
-            if any(isinstance(value, float) and not math.isfinite(value) for value in item.values.values()):
-                item = Metrics({name: _finite(value) for name, value in item.values.items()})
-            if len(item.values) > self._limits.names:
-                item = Metrics(dict(list(item.values.items())[: self._limits.names]))
-                if not self._too_many:
-                    self._too_many = True
-                    out.append(Fault(Code.WARNING, self._too_many_message(), "warning"))
-            out.append(item)
-            bad = [str(name) for name, value in item.values.items() if value is None]
-            if bad and not self._not_finite:
-                self._not_finite = True
-                out.append(self._not_finite_fault(bad))
-        else:
-            out.append(item)
-
-    def _too_many_message(self) -> str:
-        most = self._limits.names
-        return {
-            "en": f"one line showed more than {most} metrics; the first {most} are kept",
-            "zh": f"一行日志包含超过{most}个指标; 仅保留前{most}个",
-        }[self._language]
-
-    def _not_finite_fault(self, names: list[str]) -> Fault:
-        shown = ", ".join(names[:8])
-        message = {
-            "en": f"{shown} is NaN or infinite: lower the learning rate, clip gradients, look for bad input values",
-            "zh": f"{shown} 变为NaN或无穷大: 请降低学习率, 裁剪梯度, 并检查输入数据",
-        }[self._language]
-        return Fault(Code.LOSS_NOT_FINITE, message, "warning", {"names": names[: self._limits.names]})
-
-    def _broken(self, what: str, error: Exception) -> Fault:
-        reason = f"{type(error).__name__}: {error}"[:500]
-        message = {
-            "en": f"{what} raised {reason}; it is switched off for this job",
-            "zh": f"{what} 抛出异常 {reason}; 本任务中已停用",
-        }[self._language]
-        return Fault(Code.UNKNOWN, message, "warning", {"exc_type": type(error).__name__, "exc_text": str(error)[:500]})
+            if isinstance(item, Metrics):
+                metrics = True
+                self._findings.metrics(item, out)
+            elif isinstance(item, Progress):
+                out += self._meter.see(stream, item, at_ms)
+            else:
+                out.append(item)
+        return metrics
 
     def _fault(self, report: Report, out: list[LogEvent]) -> Fault:
+        code, message = meaning.explain(report.detail, self._language, self._book)
         fault = Fault(
-            meaning.code_of(report.detail),
-            meaning.message_of(report.detail, self._language),
+            code,
+            message,
             report.severity,
             report.detail,
         )
         if self._classify is not None:
             try:
-                code = self._classify(fault)
+                better = self._classify(fault)
             except Exception as error:  # noqa: BLE001 - any bug of any plugin's classifier
                 self._classify = None
-                out.append(self._broken("the driver's classify", error))
+                out.append(broken("the driver's classify", error, self._language))
             else:
-                if code is not None:
-                    fault = Fault(int(code), fault.message, fault.severity, fault.detail)
+                if better is not None:
+                    fault = Fault(int(better), fault.message, fault.severity, fault.detail)
         return fault

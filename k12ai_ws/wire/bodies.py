@@ -34,7 +34,9 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a piece of work is: `value` in 0..1, `current` of `total` in `unit`, `eta_s` in seconds."""
+    """How far a piece of work is: `value` in 0..1, `current` of `total` in `unit`, `eta_s` in seconds, `rate` in units
+    per second. Where the bar does not know its end, `total` is None and `value` 0.
+    """
 
     type: ClassVar[str] = "progress"
     value: float
@@ -43,11 +45,12 @@ class Progress:
     unit: str | None = None
     desc: str | None = None
     eta_s: float | None = None
+    rate: float | None = None
 
     def body(self, language: Language = "en") -> dict[str, Json]:
         """The contract's progress object; optional fields are left out where unknown."""
         out: dict[str, Json] = {"value": self.value, "current": self.current, "total": self.total}
-        out |= {k: v for k in ("unit", "desc", "eta_s") if (v := getattr(self, k)) is not None}
+        out |= {k: v for k in ("unit", "desc", "eta_s", "rate") if (v := getattr(self, k)) is not None}
         return out
 
 

@@ -1,12 +1,15 @@
 """The record of a job: what was asked, where it is in its life, and how it ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .bodies import Json
 from .codes import Language
 from .status import JobStatus, Reason
+
+MAX_LOG_RULES = 50
+"""Most rules for its log that a request may bring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,11 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """One job. Frozen: a step of its life makes a new record. Times are milliseconds since the epoch, UTC."""
+    """One job. Frozen: a step of its life makes a new record. Times are milliseconds since the epoch, UTC.
+
+    `log_rules` are the request's rules for its log, `configured_rules` the operator's at the time of the start: a
+    restarted server reads on with the same. None: there are none.
+    """
 
     job_id: str
     user: str
@@ -63,6 +70,8 @@ class JobRecord:
     last_error: Mapping[str, Json] | None = None
     idempotency_key: str | None = None
     request_digest: str | None = None
+    log_rules: Sequence[Json] | None = None
+    configured_rules: Sequence[Json] | None = None
 
     @property
     def op(self) -> str:

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from .bodies import Fault, Json
 from .codes import Code
+from .job import MAX_LOG_RULES
 from .status import JobStatus
 
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
@@ -66,13 +67,14 @@ class Header(Request):
 
 
 class FrameworkRequest(Request):
-    """`POST /k12ai/framework/{task}`: start or stop a job."""
+    """`POST /k12ai/framework/{task}`: start or stop a job. `log_rules`, where the driver allows them, read its log."""
 
     op: Annotated[str, StringConstraints(pattern=OP)]
     user: Identifier
     service_name: Name
     service_uuid: Identifier
     service_params: dict[str, Any]
+    log_rules: Annotated[list[Any], Field(max_length=MAX_LOG_RULES)] | None = None
 
     @property
     def task(self) -> str:

@@ -13,7 +13,7 @@ PLUGINS = [p.parent for p in sorted((ROOT / "plugins").glob("*/pyproject.toml"))
 ORDER = ("wire", "logs", "drivers", "launchers", "store", "events", "monitor", "jobs", "api")
 """The stages, lowest first: each may import those before it."""
 ALLOWED = {stage: set(ORDER[: i + 1]) for i, stage in enumerate(ORDER)} | {
-    "settings": {"settings", "wire"},
+    "settings": {"settings", "logs", "wire"},
     "client": {"client", "wire"},
     "cli": {"cli", "client", "settings", "app", "logs", "drivers", "monitor", "wire"},
     "testing": {"testing", *ORDER} - {"api"},

@@ -83,6 +83,17 @@ def test_what_is_no_toml_is_refused_with_the_files_name(config, content) -> None
         load_settings(config(content))
 
 
+def test_rules_for_logs(config, monkeypatch) -> None:
+    good = "[[logs.rules]]\npattern = 'loss (?P<loss>.*)'\nservices = ['k12cv']\n[[logs.rules]]\npattern = '(?P<a>x)'\n"
+    rules = load_settings(config(good)).logs.rules
+    assert rules is not None
+    assert [rule["pattern"] for rule in rules] == ["loss (?P<loss>.*)", "(?P<a>x)"]
+    with pytest.raises(SettingsError, match=r"wrong setting: logs\.rules: .*rules\.1\.pattern: at character 2, `\+\+`"):
+        load_settings(config(good.replace("(?P<a>x)", "a++")))
+    monkeypatch.setenv("K12AI_LOGS__RULES", '[{"pattern": "(?P<a>x)"}]')
+    assert load_settings().logs.rules == ({"pattern": "(?P<a>x)"},)
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="there is no configuration file"):
         load_settings(tmp_path / "none.toml")

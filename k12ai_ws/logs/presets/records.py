@@ -4,23 +4,36 @@ import re
 
 from k12ai_ws.logs.tracebacks.syntax import RECORD
 
+from .vocabulary import kind
+
 _RECORD_END = re.compile(
     r"(?<=\s)[-|:>]\s+|\]\s*:?\s+|\b(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|SUCCESS)\b\s*[:\]|-]*\s*"
 )
-_PREFIX = re.compile(r"(?:\[[A-Za-z]+[ :]?\d*\]:?\s+|[\w.-]+\s+\|\s+)")
-_OWN_WORDS = re.compile(r"=|\d\.\d|\w: |\w \w|\b(?:epoch|step|iter|iteration|batch|loss)\b", re.IGNORECASE)
+_PREFIX = re.compile(
+    r"\[(?!epoch|step|iter|batch|round|episode|ep\b|e\d|train|val|test|eval|dev\b)[A-Za-z]+[ :]?\d*\]:?\s+"
+    r"|[\w.-]+\s+\|\s+",
+    re.IGNORECASE,
+)
+_MOMENT = re.compile(r":|[A-Za-z]|\d{4}[-/.]\d|\d[-/.]\d{1,2}[-/.]\d")
+"""What a time or a level has, and a count (`[1, 2000]`, `3/10`) has not."""
+_OWN_WORDS = re.compile(r"=|\d\.\d|\w: |\w \w|\bEp\. \d|\b(?:epoch|step|iter|iteration|batch|loss)\b", re.IGNORECASE)
 """What no field of a logging library's prefix has: a message has begun."""
+_OWN_NUMBERS = re.compile(r"=|\d\.\d|\b(?:epoch|step|iter|iteration|batch) \d", re.IGNORECASE)
+"""The same right behind the time, where several fields may stand together."""
 
 
 def message_of(line: str) -> str:
     """A log record's own words, behind the time, level, logger and place that the logging library put there."""
-    if not RECORD.match(line):
+    record = RECORD.match(line)
+    if record is None or not _MOMENT.search(record[0]):
         match = _PREFIX.match(line)
         return line[match.end() :] if match else line
-    end = 0
+    end = record.end()
     for match in _RECORD_END.finditer(line, 0, 160):
-        gap = line[end : match.start()]
-        if end and _OWN_WORDS.search(gap):
-            break
+        if match.start() >= record.end():
+            gap = line[end : match.start()]
+            own = _OWN_WORDS if end > record.end() else _OWN_NUMBERS
+            if own.search(gap) or kind(gap) == "metric" or (kind(gap) == "split" and ":" in match[0]):
+                break
         end = match.end()
-    return line[end:]
+    return line[end:].lstrip()

@@ -1,12 +1,16 @@
 """What the numbers of one message are: the names before them, the units behind them, and what neither can be."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from .vocabulary import POSITIONS, kind, normal, words
+from .claims import claims
+from .frameworks import SHAPES
+from .preset import Shape
+from .vocabulary import COUNTED, POSITIONS, PROSE, SPLITS, UNITS, kind, normal, words
 
 NUMBER = re.compile(
-    r"(?<![\w.@])(?P<number>[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+    r"(?<![A-Za-z0-9_.@])(?<![A-Za-z0-9]-)(?<!@0\.\d:)(?<!@0\.\d\d:)(?P<number>[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
     r"|[-+]?(?:nan|inf(?:inity)?)(?![\w.]))",
     re.IGNORECASE,
 )
@@ -15,46 +19,37 @@ _UNIT = re.compile(
     r"|(?:it|iter|step|sample|samples|img|images|tok|tokens|batch|examples)s?/s|s/|ms/|us/|/s\b|[A-Za-z_])"
 )
 _DELIMITER = re.compile(
-    r"[,;|\t(){}\[\]<>\"`]|(?<!\w)'|'(?!\w)|\s-+\s|\s{2,}|->|=>|[-=*#]{2,}|[━-╿█-▏]+|:\s|:$|(?<=[^\w])\*\s"
+    r"[,;|\t(){}\[\]<>\"`•]|(?<!\w)'|'(?!\w)|\s-+\s|\s{2,}|->|=>|[-=*#]{2,}|[━-╿█-▏]+|:\s|:$|(?<=\w{4})[.!?]\s|(?<=[^\w])\*\s"
 )
-_PROSE = frozenset(
-    [
-        "from",
-        "of",
-        "the",
-        "is",
-        "was",
-        "to",
-        "with",
-        "in",
-        "at",
-        "for",
-        "by",
-        "be",
-        "will",
-        "and",
-        "or",
-        "a",
-        "an",
-        "than",
-        "about",
-    ]
+_NAME = re.compile(
+    r"[^\W\d][\w@./'\-+#]*(?: [^\W\d(][\w@./'\-+#)]*){0,3}$|#$|[^\W\d][\w@./'\-+]*$|[^\W\d]\w*@0\.\d{1,2}:[\d.]{1,4}$"
 )
-_NAME = re.compile(r"[^\W\d][\w@./'\-+#]*(?: [^\W\d(][\w@./'\-+#)]*){0,3}$|#$|[^\W\d][\w@./'\-+]*$")
+_CALLED = re.compile(r"[^\W\d][\w@./-]{0,40}\((?:[\w@.+-]{1,20}|\w{1,20}\(\w{1,20}\))\)$")
+"""A name with its argument: `D(x)`, `D(G(z))`, `loss(train)`."""
+_ASIDE = re.compile(r"\s?\(\s?(%|[A-Za-z][\w/]{0,10})\s?\)$")
+"""A unit or a word behind a name: `Accuracy (%): 91.2`."""
+_TIMED = frozenset(("time", "elapsed", "speed"))
+"""`Time cost=1.2` is a time."""
+_GLUED = re.compile(r"(?:[^\W\d_]|%)[\w/%]{0,20}(?=\s)")
+"""A unit right behind the number before."""
 _SPLIT_LINE = re.compile(
-    r"\W*(test|val|valid|validation|eval|evaluation|dev)(?:\s+(?:set|results?|metrics?))?\s*[:|\]-]\s*(?=\D)",
+    r"\W*(test|val|valid|validation|eval|evaluation|dev)(?:\s+(?:set|results?|metrics?|error))?(?:\s\(\w{1,20}\))?"
+    r"(?:\s*[:|\]-]\s*(?=\D)|\s\(\d{1,9}/\d{1,9}\)\s)",
     re.IGNORECASE,
 )
-_BRACKETED = re.compile(
-    r"\bepoch\s*(?:\(\w+\))?\s*:?\s*\[\s*(\d+)\s*(?:/\s*\d+)?\s*\]\s*(?:\[\s*(\d+)\s*/\s*\d+\s*\])?", re.IGNORECASE
+_SECTION = re.compile(
+    r"(?:^|[\s|\[(;,])(train|training|test|val|valid|validation|eval|evaluation|dev)(?:\]|\s?[:|]|\)\s?:)\s{1,4}(?=[A-Za-z])",
+    re.IGNORECASE,
 )
-_ROUND = re.compile(r"\[(\d+)\][\t:]|(\d+):\s*learn:")
-_TUTORIAL = re.compile(r"\[(\d+),\s*(\d+)\]\s")
-_OF_ALL = re.compile(r"\W*(?P<name>\w*accuracy) of [^:=]{1,80}[:=]\s*(?P<number>\d+(?:\.\d+)?)\s*%", re.IGNORECASE)
-_COUNTED = re.compile(r"(?:train|training|val|validation|test|eval)\s*:\s*(\d+)\s+\[\s*(\d+)/", re.IGNORECASE)
+"""A split that the names behind it belong to: `... | val: loss=0.61 acc=0.78`, `[Valid] Epoch 5 Loss 0.61`."""
 _BAR_COUNT = re.compile(r"\|\s*(\d+)/\d+ ")
-_RATIO = re.compile(r"/(\d+)\s*\(\s*[\d.]+\s*%\)")
-_HELD_OUT = frozenset(("test", "val", "valid", "validation", "eval", "evaluation"))
+_OF_SO_MANY = re.compile(r"/\s?(\d+)(?:\s*\(\s*[\d.]+\s*%\)|\s*=\s*([\d.]+)(?![\w.])|(?![\w/.]))")
+_CLOSED = re.compile(r"%?\s?['\"]?\s?[\])]")
+_GOES_ON = re.compile(r"\s(?!(?:at|after|on|in|for|with|and|by|over)\b)[a-z]\w*(?:$|[.!?,]|\s+(?![-+\d.]))")
+"""A sentence that goes on behind a number."""
+_VERBS = frozenset(("is", "was", "will", "be", "packet"))
+"""Words that no metric's name has before a colon."""
+_FIELDS = {"metric": "metrics", "companion": "companions"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,37 +65,62 @@ class Step:
 class Study:
     """Finds out what the numbers of one message are."""
 
-    def __init__(self, text: str, *, known_only: bool) -> None:
+    def __init__(self, text: str, shapes: Sequence[Shape] = SHAPES) -> None:
         self._text = text
-        self._known_only = known_only
+        self._shapes = shapes
         self._found: dict[tuple[str, str], Step] = {}
-        self._split = ""
-        self._boosting = False
+        self._split = ""  # of a line that is a split's own
+        self._carried = ""  # of the last metric before, where the line began with it
+        self._rounds = False
 
     def steps(self) -> list[Step]:
         """What was found, positions first."""
-        text = self._text
-        if match := _SPLIT_LINE.match(text):
+        if match := _SPLIT_LINE.match(self._text):
             self._split = match[1].lower() + " "
-        if match := _BRACKETED.search(text) or _TUTORIAL.match(text) or _COUNTED.match(text):
-            self._add("positions", "epoch", match.start(1))
-            if match[2]:
-                self._add("positions", "step", match.start(2))
-        if match := _ROUND.match(text):
-            self._boosting = True
-            self._add("positions", "step", match.start(1) if match[1] else match.start(2))
-        if match := _OF_ALL.match(text):
-            self._add("metrics", match["name"], match.start("number"))
-        else:
-            last = 0
-            for match in NUMBER.finditer(text):
-                gap = text[last : match.start()]
-                last = match.end()
-                if gap and len(gap) <= 200:
-                    self._pair(gap, match)
-        if "%|" in text and ("positions", "step") not in self._found and (bar := _BAR_COUNT.search(text)):
+        if not self._shaped():
+            self._named(claims(self._text))
+        if "%|" in self._text and ("positions", "step") not in self._found and (bar := _BAR_COUNT.search(self._text)):
             self._add("positions", "step", bar.start(1))
-        return list(self._found.values())
+        self._episodes()
+        return sorted(self._found.values(), key=lambda step: (step.field != "positions", step.name != "epoch"))
+
+    def _shaped(self) -> bool:
+        """Takes what the shapes know. Whether that is all there is."""
+        for shape in self._shapes:
+            if shape.hint not in self._text or not (match := shape.pattern.search(self._text)):
+                continue
+            shown = match.groupdict()
+            name = " ".join((shown.pop("name", None) or "").split())
+            if name and not shape.any_name and kind(name) != "metric":
+                continue
+            for group in [group for group, text in shown.items() if text is not None]:
+                if group == "value" or group in SPLITS:
+                    self._add("metrics", name if group == "value" else f"{group}_{name}", match.start(group))
+                else:
+                    self._add("positions", group.rstrip("s"), match.start(group))
+            self._rounds = self._rounds or shape.rounds
+            if shape.whole:
+                return True
+        return False
+
+    def _named(self, text: str) -> None:
+        """Takes each number by the name before it."""
+        last = 0
+        for match in NUMBER.finditer(text):
+            gap = text[last : match.start()]
+            if last and (glued := _GLUED.match(gap)):
+                gap = gap[glued.end() :]
+            last = match.end()
+            if gap and len(gap) <= 200:
+                for section in _SECTION.finditer(gap):
+                    self._split = section[1].lower() + " "
+                self._pair(gap, match)
+
+    def _episodes(self) -> None:
+        """Counts episodes as steps, where the message counts no steps."""
+        episode = self._found.pop(("positions", "episode"), None)
+        if episode is not None and ("positions", "step") not in self._found:
+            self._found = {("positions", "step"): replace(episode, name="step"), **self._found}
 
     def _add(self, field: str, name: str, at: int, of: int = -1) -> None:
         self._found.setdefault((field, name), Step(field, name[:80], at, of))
@@ -114,63 +134,97 @@ class Study:
             return
         if not sep and not bracketed and (not gap[-1:].isspace() or opened.strip()):
             return
-        name = self._name(stripped, sep, gap)
-        if not name:
+        if sep and ("[" in opened or "(" in opened) and not _CLOSED.match(self._text, match.end()):
+            return  # the first number of several
+        name, aside = self._name(stripped, sep, gap)
+        if not name or aside.lower() in UNITS:
             return
         what = kind(name)
-        if what != "metric" and " " in name:
+        if sep == ":" and not _VERBS.isdisjoint(name.lower().split()):
+            return
+        if " " in name and (what != "metric" or not sep):
             tail = name.rsplit(" ", 1)[1]
-            if kind(tail) in ("position", "metric") and (sep or kind(tail) == "position" or what == "never"):
-                name, what = tail, kind(tail)
+            tail_is = kind(tail)
+            if tail_is == "position" or (tail_is == "metric" and what != "metric" and (sep or what == "never")):
+                name, what = tail, tail_is
         if what == "position":
-            if match["number"].lstrip("+-").replace(".", "").isdigit():
+            if self._is_count(match, name):
                 self._add("positions", POSITIONS[normal(name)], match.start())
         elif not bracketed and not self._other_number(match, what):
             self._measured(name, what, sep, match)
 
     @staticmethod
-    def _name(stripped: str, sep: str, gap: str) -> str:
+    def _name(stripped: str, sep: str, gap: str) -> tuple[str, str]:
+        """The name that ends here, and the unit or word in brackets behind it."""
         body = (stripped[:-1] if sep else stripped).rstrip()
+        aside = ""
         if sep:
             body = body.rstrip("'\"")
+            if called := _CALLED.search(body):
+                return called[0], called[0].rpartition("(")[2].rstrip(")")
+            if match := _ASIDE.search(body):
+                body, aside = body[: match.start()], match[1]
         part = _DELIMITER.split(body)[-1].strip() if body else ""
         if sep == "=" and " " in part:
             part = _tight(part, gap)
         found = _NAME.search(part)
-        return found[0] if found else ""
+        name = found[0].rstrip(".") if found else ""
+        while sep and " " in name and name.split(" ", 1)[0].lower() in PROSE:
+            name = name.split(" ", 1)[1]
+        return name, aside
+
+    def _is_count(self, match: re.Match[str], name: str) -> bool:
+        """Whether the number counts: epochs may have fractions, what `e` names has none, and no share counts."""
+        digits = match["number"] if len(name) == 1 else match["number"].lstrip("+-").replace(".", "")
+        return digits.isdigit() and self._text[match.end() : match.end() + 1] != "%"
 
     def _other_number(self, match: re.Match[str], what: str) -> bool:
         """Whether what follows the number says that it is a size, a time, a part of a date, ..."""
         after = self._text[match.end() :][:40]
         unit = _UNIT.match(after)
-        if unit and unit[0] != "%":
+        if (unit and unit[0] != "%") or after.startswith("%|"):  # a bar's share: `Map: 100%|####|`
             return True
         if after[:1] in (":", "/") and after[1:2].isdigit() and not (what == "metric" and after[:1] == "/"):
             return True
-        return after[:1] == "." or (after[:1] == "-" and after[1:2].isdigit())
+        return after[:1] in (".", "-") and after[1:2].isdigit()
 
     def _measured(self, name: str, what: str, sep: str, match: re.Match[str]) -> None:
-        text = match["number"]
-        whole = text.lstrip("+-").isdigit()
+        whole = match["number"].lstrip("+-").isdigit()
         after = self._text[match.end() :][:40]
-        if not sep and self._known_only:
+        if not sep:
             plain = whole and not after.lstrip().startswith("%")
-            if what != "metric" or plain or not _PROSE.isdisjoint(name.lower().split()):
+            if what not in _FIELDS or plain or not PROSE.isdisjoint(name.lower().split()) or _GOES_ON.match(after):
                 return
-        if what == "never" or (what == "split" and not self._boosting) or len(name.split()) > 4:
+        if what == "never" or (what == "split" and whole and not self._rounds) or len(name.split()) > 4:
             return
-        if what == "other" and not self._boosting and (whole or " " in name or len(name) < 2):
+        if what == "other" and not self._rounds and (whole or " " in name or len(name) < 2):
             return
-        of = -1
+        at, of = match.start(), -1
         if what == "metric":
-            if ratio := _RATIO.match(after):
-                of = match.end() + ratio.start(1)
-            if self._split and _HELD_OUT.isdisjoint(words(name)):
-                name = self._split + name
-        known = what in ("metric", "split") or (what == "other" and self._boosting and sep == ":")
-        self._add("metrics" if known else "companions" if what == "companion" else "others", name, match.start(), of)
+            if whole and not after.lstrip().startswith(("%", "/")) and not COUNTED.isdisjoint(words(name)):
+                return
+            if ratio := _OF_SO_MANY.match(after):
+                at, of = (match.end() + ratio.start(2), -1) if ratio[2] else (at, match.end() + ratio.start(1))
+            name = self._of_split(name)
+        known = what == "metric" or (self._rounds and (what == "split" or (what == "other" and sep == ":")))
+        self._add("metrics" if known else _FIELDS.get(what, "others"), name, at, of)
+
+    def _of_split(self, name: str) -> str:
+        """The name with the split that the line said before: `Acc` of `val Loss: 0.25 Acc: 0.91` is `val Acc`."""
+        first, _, rest = name.partition(" ")
+        if rest and first.lower() in SPLITS:
+            self._carried = first if not self._carried and self._begins(first) else "?"
+        elif self._split and SPLITS.isdisjoint(words(name)):
+            return self._split + name
+        elif self._carried not in ("", "?") and SPLITS.isdisjoint(words(name)):
+            return f"{self._carried} {name}"
+        return name
+
+    def _begins(self, word: str) -> bool:
+        return self._text.lstrip(" \t*>#-=").startswith(word)
 
 
 def _tight(name: str, gap: str) -> str:
     """The name before `=`: one word where nothing stands around the sign, else up to three."""
-    return name.rsplit(" ", 1)[1] if not gap[-1:].isspace() else name
+    first, _, last = name.rpartition(" ")
+    return last if not gap[-1:].isspace() and first.lower() not in _TIMED else name

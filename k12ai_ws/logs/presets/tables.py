@@ -1,98 +1,108 @@
-"""Tables: a header of names, then rows of numbers (CSV, scikit-learn, spaCy, Ultralytics, rich and box drawings)."""
+"""Tables: a header of names, then rows of numbers. Separated (CSV, `;`, tabs), aligned by spaces (scikit-learn, spaCy,
+Ultralytics, pandas), or drawn (rich, PrettyTable, tabulate, Markdown), which `drawn_tables` reads.
+"""
 
 import re
 
 from k12ai_ws.wire.bodies import Json
 
-from .reading import Reading, number
-from .vocabulary import POSITIONS, kind, normal
+from .cells import CELL, CellReader, is_header
+from .class_tables import ClassTable
+from .drawn_tables import DrawnTable
+from .reading import Reading
+from .vocabulary import kind
 
-_CELL = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?%?$|[-+]?(?:nan|inf)$", re.IGNORECASE)
-_SPACES = re.compile(r"\s{2,}|\t")
+_WORDS = re.compile(r"\S+(?: \S+)*")
+_CELLS = re.compile(r"\S+")
+_POSITION = re.compile(r"\d{1,15}(?:/\d{1,15}|\.\d{1,6})?$")
 _RULE = re.compile(r"^[\s\-=+|:━-╿]+$")
-_BOX = re.compile(r"[│┃|]")
+_SAID = re.compile(r": |=")
 
 
 class TableReader:
-    """Remembers the last header; its state is JSON, in the dictionary that it is given."""
+    """Remembers the last header; its state is JSON, in the dictionary that it is given: `columns` and `sep` while a
+    table is open, `spans` (where its names stand, where spaces align it), `at` (the positions of its last row).
+    """
 
     def __init__(self, state: dict[str, Json]) -> None:
         self._state = state
 
     def read(self, line: str) -> Reading | None:
         """What this line shows as a row of the table that is open, or None. A header opens one."""
-        if _RULE.match(line) and line.strip():
+        if not line.strip() or _RULE.match(line):
             return None
-        if "│" in line or "┃" in line:
-            return self._boxed(line)
+        if ("Class " in line or "classes " in line) and ClassTable(self._state).heads(line):
+            return Reading()
+        if "scores" in self._state and line.lstrip().startswith("all ") and (row := ClassTable(self._state).row(line)):
+            return row
+        drawn = DrawnTable(self._state)
+        if drawn.knows(line):
+            return drawn.read(line)
         columns = self._state.get("columns")
         if columns:
-            cells = self._cells(line, self._state.get("comma", False), len(columns))
-            if cells is not None:
-                return self._row(columns, cells)
-            self._state.pop("columns")
+            cells = self._cells(line, columns)
+            if cells is not None and (reading := CellReader(columns).row(cells)) and self._goes_on(reading):
+                return reading
+            self._close()
         self._open(line)
         return None
 
+    def _close(self) -> None:
+        for key in ("columns", "sep", "spans", "at"):
+            self._state.pop(key, None)
+
     def _open(self, line: str) -> None:
-        comma = line.count(",") > 0 and ": " not in line and "=" not in line
-        names = [c.strip() for c in line.split(",")] if comma else _SPACES.split(line.strip())
-        if len(names) < 2 or len(names) > 64 or any(not n or len(n) > 40 or _CELL.match(n) for n in names):
+        if _SAID.search(line):
             return
-        if not all(re.fullmatch(r"[^\W\d][\w@./()\- %#]*|#", n) for n in names):
+        separator = next((sep for sep in "\t;," if sep in line.strip()), "")
+        spans: list[tuple[int, int]] = []
+        if separator:
+            names = [cell.strip().strip("'\"") for cell in line.split(separator)]
+            if separator == "\t" and not is_header(names):
+                separator, names = "", []
+        if not separator:
+            words = list(_WORDS.finditer(line.expandtabs()))
+            spans, names = [word.span() for word in words], [word[0] for word in words]
+        if not is_header([name for name in names if name] if separator else names):
             return
-        kinds = [kind(n) for n in names]
-        positioned = kinds[0] == "position" or (comma and "position" in kinds)
-        if positioned and "metric" in kinds:
-            self._state["columns"] = names
-            self._state["comma"] = comma
+        kinds = [kind(name) for name in names]
+        if "metric" in kinds and (kinds[0] == "position" or (separator and "position" in kinds[:3])):
+            self._state.update(columns=names, sep=separator)
+            if spans:
+                self._state["spans"] = [list(span) for span in spans]
 
-    @staticmethod
-    def _cells(line: str, comma: bool, count: int) -> list[str] | None:
-        cells = [c.strip() for c in line.split(",")] if comma else line.split()
-        if comma:
-            return cells if len(cells) == count else None
-        if len(cells) < count or not re.match(r"\d+(?:/\d+)?$", cells[0]):
-            return None
-        return cells[:count]
+    def _cells(self, line: str, columns: list[str]) -> list[str] | None:
+        """The cells of a row, one for each column ("" where it has none); None where the line is no row."""
+        separator = self._state.get("sep", "")
+        if separator:
+            cells = [cell.strip().strip("'\"") for cell in line.split(separator)]
+            if separator == ";":
+                cells = [cell.replace(",", ".", 1) if cell.count(",") == 1 else cell for cell in cells]
+            return cells if len(cells) == len(columns) and any(map(CELL.match, cells)) else None
+        found = list(_CELLS.finditer(line.expandtabs()))
+        if len(found) == len(columns):
+            cells = [cell[0] for cell in found]
+        else:
+            cells = _aligned(found, self._state.get("spans", []))
+            if not all(cells[:2]) and len(found) > len(columns) and "/" in found[0][0]:
+                cells = [cell[0] for cell in found[: len(columns)]]
+        return cells if _POSITION.match(cells[0]) and any(map(CELL.match, cells[1:])) else None
 
-    @staticmethod
-    def _row(columns: list[str], cells: list[str]) -> Reading | None:
-        reading = Reading()
-        for name, cell in zip(columns, cells, strict=False):
-            what = kind(name)
-            if what == "position":
-                value = number(cell.split("/")[0])
-                if value is not None:
-                    reading.positions.setdefault(POSITIONS[normal(name)], value)
-            elif _CELL.match(cell):
-                value = number(cell.rstrip("%"))
-                if what == "metric":
-                    reading.metrics[name] = value
-                elif what == "companion":
-                    reading.companions[name] = value
-                elif what == "other" and not cell.lstrip("+-").isdigit():
-                    reading.others[name] = value
-        return reading
+    def _goes_on(self, reading: Reading) -> bool:
+        """Whether a row follows the last one: where every position goes back, it is of another table, whose header was
+        no header that is known.
+        """
+        last = self._state.get("at") or {}
+        if last and reading.positions and all(reading.positions.get(n, 0) < value for n, value in last.items()):
+            return False
+        self._state["at"] = reading.positions
+        return True
 
-    def _boxed(self, line: str) -> Reading | None:
-        cells = [c.strip() for c in _BOX.split(line.strip().strip("│┃|"))]
-        if "┃" in line:
-            self._state["box"] = cells
-            return None
-        header = self._state.get("box") or []
-        if len(cells) < 2:
-            return None
-        reading = Reading()
-        if len(cells) == 2 and kind(cells[0]) == "metric" and _CELL.match(cells[1]):
-            reading.metrics[cells[0]] = number(cells[1].rstrip("%"))
-            return reading
-        if len(header) != len(cells):
-            return None
-        label = cells[0] if kind(cells[0]) == "split" else ""
-        for name, cell in zip(header[1:] if label else header, cells[1:] if label else cells, strict=False):
-            if kind(name) == "position" and _CELL.match(cell):
-                reading.positions.setdefault(POSITIONS[normal(name)], number(cell) or 0)
-            elif kind(name) == "metric" and _CELL.match(cell):
-                reading.metrics[f"{label}_{name}" if label else name] = number(cell.rstrip("%"))
-        return reading if reading.metrics else None
+
+def _aligned(found: list[re.Match[str]], spans: list[list[int]]) -> list[str]:
+    """The cells that stand under the names: pandas has an index before them, skorch has empty cells."""
+    cells = []
+    for start, end in spans:
+        under = [cell[0] for cell in found if cell.start() < end and cell.end() > start]
+        cells.append(under[0] if len(under) == 1 else "")
+    return cells or [""]

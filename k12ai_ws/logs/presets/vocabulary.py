@@ -13,7 +13,8 @@ POSITIONS = {
     "iterations": "step", "it": "step", "batch": "batch", "train_epoch": "epoch", "training_epoch": "epoch",
     "num_updates": "step", "update": "step", "round": "step", "e": "epoch", "#": "step", "global_iter": "step",
     "validation_epoch": "epoch", "val_epoch": "epoch", "test_epoch": "epoch", "eval_epoch": "epoch", "rank": "rank",
-    "results_epoch": "epoch",
+    "results_epoch": "epoch", "episode": "episode", "episodes": "episode",
+    "num_timesteps": "step", "total_timesteps": "step", "timestep": "step", "timesteps": "step",
 }  # fmt: skip
 """Names (as `normal` gives them) of positions, and what they are called in a metrics event."""
 
@@ -25,7 +26,8 @@ _METRIC = _words(
     fid wer cer ter em mcc reward return ndcg mrr map5095 objective entropy crossentropy cross likelihood l1 l2
     auc1 gini kappa sensitivity specificity silhouette inertia bpc bpb mlm eer map@50 las uas correlation
     pearson spearman spearmanr matthews r2score hinge huber regret fitness pck oks are merror mlogloss ploss
-    vloss tloss aac acer dev deviance logprob residual
+    vloss tloss dloss gloss aac acer dev deviance logprob residual prec bacc macc aacc mdice mfscore rew rewards
+    returns nme ade fde epe pesq stoi sdr sisdr mrr rmsd tm recalls accuracies cost
     """
 )
 _COMPANION = _words(
@@ -45,16 +47,39 @@ _NEVER = _words(
     index idx sec_per warmup interval freq frequency rows cols columns features classes labels free used byte
     bytes mb gb kb mhz ghz host ip address mask class bins factor ratio coef coefficient margin clip tolerance
     tol start end train_wall estimators depth leaves fold folds k n p nnz score_from from initscore budget
-    reduction penalty bias scaling mfu instances sub-exceptions nodes world_size mom skipped
+    reduction penalty bias scaling mfu instances sub-exceptions nodes world_size mom skipped dur took thr thresh fn func
+    function coeff cutoff code progress timestamp ts
     """
 )
-_SPLITS = _words(
+_PARTS = _words(
     """
-    train training val valid validation eval evaluation test dev held heldout holdout learn
+    mask class classes image img duration length bias layer layers heads token tokens start end index rate
     """
 )
+"""Of these a loss or a score is measured too (`loss_mask`), where they stand behind it."""
+SPLITS = _words(
+    """
+    train training val valid validation eval evaluation test testing dev held heldout holdout learn
+    """
+)
+"""What a name says of the data that it was measured on."""
+_QUALIFIERS = _words(
+    """
+    avg average mean best final total overall macro micro weighted top set last new current running moving smoothed
+    step epoch batch per all the min max std k abs rel reg cls box obj seg dfl rpn policy value g d on data my episode
+    ep lm
+    """
+)
+"""Words that may stand in a metric's name and say no more of it."""
+_AMBIGUOUS = _words("l1 l2 kl entropy score ap map margin cross likelihood residual hinge em dev tm cost")
+"""Metrics that settings are named after, too."""
+COUNTED = _words("precision error err errors")
+"""A whole number of these is a count of bits or of failures, and no metric."""
+PROSE = _words("from of the is was to with in at for by be will and or a an than about")
+UNITS = _words("s sec secs seconds ms us ns min mins h gb mb kb gib mib bytes hz")
+_TOP = re.compile(r"(?:\w{1,12}[_/ ])?top_\d{1,2}(?:$|[_/ ]|acc)")
 _WORD = re.compile(r"[^\W_]+(?:@\d+)?")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_CAMEL = re.compile(r"(?<=[a-z]{2})(?=[A-Z])")
 
 
 def normal(name: str) -> str:
@@ -71,8 +96,13 @@ def words(name: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", name))]
 
 
+_CHINESE = ("损失", "准确率", "精度", "精确率", "召回率", "误差", "困惑度", "交并比", "奖励")
+
+
 def _is_metric(word: str) -> bool:
-    stem = word.partition("@")[0]
+    stem, at, _ = word.partition("@")
+    if at or not word.isascii():
+        return bool(at) or any(metric in word for metric in _CHINESE)
     return word in _METRIC or stem in _METRIC or stem.rstrip("0123456789") in _METRIC
 
 
@@ -81,17 +111,19 @@ def kind(name: str) -> str:
     flat = normal(name)
     if flat in POSITIONS:
         return "position"
-    if flat in _COMPANION:
+    if flat in _COMPANION or flat == "学习率":
         return "companion"
     parts = words(name)
     if not parts:
         return "never"
-    known = [word for word in parts if _is_metric(word)]
+    known = [word for word in parts if _is_metric(word)] or _TOP.match(flat)
     if known:
-        if parts[-1] in _NEVER or flat in _NEVER or any(word in ("weight", "threshold", "smoothing") for word in parts):
+        if any(word in ("weight", "weights", "threshold", "smoothing", "packet") for word in parts) or flat in _NEVER:
+            return "never"
+        if parts[-1] in _NEVER and not (parts[-1] in _PARTS and _is_metric(parts[0])):
             return "never"
         return "metric"
-    if len(parts) == 1 and parts[0] in _SPLITS:
+    if len(parts) == 1 and parts[0] in SPLITS:
         return "split"
     if any(word in _NEVER for word in parts) or flat in _NEVER:
         return "companion" if parts[-2:] == ["learning", "rate"] or parts[-2:] == ["grad", "norm"] else "never"
@@ -101,3 +133,11 @@ def kind(name: str) -> str:
 def is_validation(name: str) -> bool:
     """Whether a metric's name says that it was measured on validation data."""
     return bool(words(name)) and words(name)[0] in ("val", "valid", "validation", "eval", "dev")
+
+
+def plain(name: str) -> bool:
+    """Whether every word of a metric's name is known: no setting is named so."""
+    parts = words(name)
+    return all(_is_metric(w) or w in SPLITS or w in _QUALIFIERS or w.isdigit() for w in parts) and any(
+        _is_metric(w) and w not in _AMBIGUOUS for w in parts
+    )

@@ -2,48 +2,29 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
 from k12ai_ws.logs.limits import Limits
 from k12ai_ws.wire.bodies import Json
 
-from . import syntax
+from . import drawn, syntax
+from .detail import exception_detail
 from .groups import GroupReader
 from .part import Part, Verdict, shrink
-from .syntax import CAUSE, CONTEXT, GROUP_HEADER, HEADER
+from .prose import TextReader
+from .syntax import GROUP_HEADER
 
 _GROUP_MARGIN = re.compile(r"\s*[|+]")
-_RULER = re.compile(r"([=\-*#_~])\1{9,}$")
+_BARE_HEADS = ("File ", "Cell ", "Input")
 _FATAL_LINE = re.compile(
     r"\s*$|Current thread |Thread 0x|\s+File |\s+<|\s+\.\.\.|Extension modules|Python runtime state"
 )
 
 
-@dataclass(slots=True)
-class Block:
-    """The state of one traceback. All of it is JSON, so that another process can read on."""
+class Block(TextReader):
+    """Reads one traceback."""
 
-    prefix: str = ""
-    pattern: str = ""
-    kind: str = "python"  # or "fatal", what faulthandler prints
-    tentative: bool = False  # began with a line that nothing announced: perhaps no error at all
-    harmless: bool = False  # announced as one that ends no process
-    logged: bool = False  # right after a log record
-    state: str = "frames"  # frames | text | between | group | fatal
-    parts: list[Part] = field(default_factory=list)
-    raw: list[str] = field(default_factory=list)
-    size: int = 0
-    cut: int = 0  # lines that a bound cut from the middle of `raw`
-    foreign: int = 0
-    tail: list[str] = field(default_factory=list)  # lines that may turn out to be notes
-    group_lines: list[str] = field(default_factory=list)
-    opened: bool = False  # the group's first member has begun
-    closed: bool = False  # the last line was a ruler that may close the group
-    quoted: bool = False
-    ruler: str = ""
-    owed: int = 0  # lines of the text that the source's own literal still promises
-    whole: bool = False  # the text is complete: the literal says so
-    nested: bool = False  # inside a traceback that is part of a text
+    __slots__ = ()
 
     # ------------------------------------------------------------------ reading
 
@@ -61,24 +42,69 @@ class Block:
             cut, self.size = shrink(self.raw, self.group_lines, self.parts, limits)
             self.cut += cut
 
-    @property
-    def part(self) -> Part:
-        """The exception that is being read."""
-        return self.parts[-1]
-
     def _in_frames(self, line: str, limits: Limits, ordinary: Callable[[str], bool]) -> Verdict:
-        if line[:1] in " \t":
-            if self.tentative and len(self.raw) > 6:
-                return "end"
-            self.part.frames.append(line)
-            return "mine"
+        frames = self.part.frames
+        if line[:1] in " \t" or line.startswith("> File "):
+            return self._in_frame(line, frames, ordinary)
         if not line.strip():
             return "mine"
-        if syntax.header_at(line) >= 0:
+        if self.width and drawn.PLAIN_BOX.match(line.rstrip()):
+            self.state, self.pending = "box", drawn.SYNTAX
+            return "mine"
+        if syntax.header_at(line) >= 0 or drawn.BOX.match(line):
             return "end"
-        found = syntax.exception_line(line, self._sources())
+        found = syntax.exception_line(line.rstrip() if self.width else line, self.sources())
         if found:
             if self.tentative and not found[0].endswith(("SyntaxError", "IndentationError", "TabError")):
+                return "end"
+            self.tentative = False
+            self.begin_text(*found)
+            self.drawn = line
+            return "mine"
+        self.foreign += 1
+        return "end" if self.foreign > limits.foreign_lines or self.tentative else "foreign"
+
+    def _in_frame(self, line: str, frames: list[str], ordinary: Callable[[str], bool]) -> Verdict:
+        if self.tentative and len(self.raw) > 6:
+            return "end"
+        if line.startswith("> "):
+            frames.clear()  # loguru shows the whole stack; the exception's own begins at the mark
+            line = "  " + line[2:]
+        head = syntax.FRAME.match(line)
+        if head is None and line.lstrip()[:5] in _BARE_HEADS and (bare := syntax.BARE_FRAME.match(line)):
+            line = f'  File "{bare[1] or bare[2]}", line {bare[3]}' + f", in {bare[4] or '<module>'}"
+            head = bare
+        if head:
+            self.pending = ""
+        elif self.pending or syntax.VALUE.match(line):
+            self.pending = "values"  # what variables were, below the code: until the next frame
+            return "mine"
+        elif line[:4].strip() and not syntax.REPEATED.match(line) and "\t" not in line[:4] and ordinary(line):
+            return "foreign"  # Python indents code by four
+        frames.append(line)
+        return "mine"
+
+    def _in_box(self, line: str, limits: Limits, ordinary: Callable[[str], bool]) -> Verdict:
+        if drawn.is_bottom(line):
+            self.pending = drawn.place(self.part.frames, self.pending)
+            self.state = "frames"
+            return "mine"
+        content = drawn.inside(line)
+        if content is None:
+            self.foreign += 1
+            return "end" if self.foreign > limits.foreign_lines else "foreign"
+        self.pending = drawn.boxed(self.part.frames, self.pending, content, self.width)
+        return "mine"
+
+    def _in_cells(self, line: str, limits: Limits, ordinary: Callable[[str], bool]) -> Verdict:
+        frames = self.part.frames
+        if self.tentative and len(self.raw) == 1 and line[:1] not in (" ", "-"):
+            return "end"  # no code below it: only a mention of a place
+        if drawn.celled(frames, line):
+            return "mine"
+        found = syntax.exception_line(line, self.sources())
+        if found and (not self.pending or found[0].rpartition(".")[2] == self.pending):
+            if self.tentative and not any(source[:4] == "    " for source in frames):
                 return "end"
             self.tentative = False
             self.begin_text(*found)
@@ -86,112 +112,40 @@ class Block:
         self.foreign += 1
         return "end" if self.foreign > limits.foreign_lines or self.tentative else "foreign"
 
-    def _sources(self) -> list[str]:
-        """The code lines of the last frame."""
-        out: list[str] = []
-        for line in reversed(self.part.frames[-40:]):
-            if syntax.FRAME.match(line):
-                break
-            if not syntax.is_carets(line):
-                out.append(line.strip())
-        return out[::-1]
-
-    def begin_text(self, name: str, text: str | None) -> None:
-        """The first line of the exception itself."""
-        part = self.part
-        part.exc_type, part.text = name, [text or ""]
-        self.state, self.tail = "text", []
-        self.quoted = self.whole = self.nested = False
-        self.ruler, self.owed = "", 0
-        exact, least = syntax.literal_text(self._sources())
-        if exact is not None:
-            lines = exact.split("\n")
-            if lines[0].rstrip() == (text or "").rstrip():
-                self.owed, self.whole = len(lines) - 1, True
-        elif least and text:
-            self.owed = least
-
-    def _in_text(self, line: str, limits: Limits, ordinary: Callable[[str], bool]) -> Verdict:
-        text = self.part.text
-        blank = not line.strip()
-        if self.quoted or self.ruler:
-            return self._inside(line, text)
-        if self.owed:
-            self.owed -= 1
-            self.nested = syntax.header_at(line) >= 0
-            text.append(line)
+    def _in_members(self, line: str, limits: Limits, ordinary: Callable[[str], bool]) -> Verdict:
+        """A member of a group in a box of rich's: what is in it is a traceback of its own."""
+        if line[:1] in ("╰", "└") or (line[:2] == "+-" and drawn.is_bottom(line)):
+            self._close_members(limits)
             return "mine"
-        if line.rstrip() in (CAUSE, CONTEXT):
-            self._absorb_tail(as_text=not self.whole)
-            self.part.relation = "cause" if line.rstrip() == CAUSE else "context"
-            self.state = "between"
-            return "mine"
-        if syntax.header_at(line) >= 0:
-            if line.rstrip() != HEADER and "Original" not in line:
-                return "end"
-            if text[-1].rstrip().endswith(":") and not self.tail and not self.whole:
-                self.nested = True
-            if self.nested or "Original" in line:
-                self.nested = True
-                text += [*self.tail, line]
-                self.tail = []
-                return "mine"
-            return "end"
-        if blank:
-            self.tail.append(line)
-            return "end" if len(self.tail) > limits.tail_lines else "mine"
-        if self.nested:
-            return self._in_nested(line, text)
-        if len(text) == 1 and not text[0] and not self.tail and not self.whole and line[:1] != " ":
-            if line.rstrip() in ('"""', "'''"):
-                self.quoted = True
-                text.append(line)
-                return "mine"
-            if _RULER.match(line.rstrip()):
-                self.ruler = line.rstrip()
-                text.append(line)
-                return "mine"
-        if line[:1] in " \t" and not self.whole and self._goes_on(text):
-            text += [*self.tail, line]
-            self.tail = []
-            return "mine"
-        if ordinary(line) or (self.tentative and len(self.tail) > 1):
-            return "end"
-        self.tail.append(line)
-        return "end" if len(self.tail) > limits.tail_lines else "mine"
-
-    def _goes_on(self, text: list[str]) -> bool:
-        """Whether an indented line belongs to the text: right below it, or below a line that announces it."""
-        if self.tail and self.tail[-1].rstrip().endswith(":"):
-            return True
-        return not any(map(str.strip, self.tail)) and (not self.tail or len(text) > 1)
-
-    def _inside(self, line: str, text: list[str]) -> Verdict:
-        """In a text between quotes (a remote traceback) or rulers (torchrun's summary)."""
-        text.append(line)
-        stripped = line.rstrip()
-        if self.quoted and stripped in ('"""', "'''"):
-            self.quoted, self.whole = False, True
-        elif self.ruler and stripped == self.ruler:
-            self.ruler, self.whole = "", True
+        if drawn.inside(line) is None:
+            return "foreign"
+        self.group_lines.append(line)
         return "mine"
 
-    def _in_nested(self, line: str, text: list[str]) -> Verdict:
-        """In a traceback that stands in the text: its frames, then its exception's line, then the text is over."""
-        text += [*self.tail, line]
-        self.tail = []
-        if line[:1] not in " \t":
-            self.nested = False
-            self.whole = True
-        return "mine"
+    def _close_members(self, limits: Limits) -> None:
+        inner = Block(parts=[Part()], width=max(8, self.width - 4))
+        for line in self.group_lines[1:]:
+            content = drawn.inside(line) or ""
+            at = 0 if drawn.BOX.match(content) else -1
+            if at == 0 and inner.state == "frames" and not inner.part.frames:
+                inner.open_at(content, at, fresh=False)
+            elif inner.take(content, limits, lambda _: False) == "end":
+                inner.tail.append(content)
+        inner.finish(limits, why="close")
+        if inner.part.exc_type:
+            self.part.group.append(exception_detail(inner.parts, limits, None))
+        self.state, self.group_lines = "text", []
 
     def _in_between(self, line: str, limits: Limits, ordinary: Callable[[str], bool]) -> Verdict:
         if not line.strip():
             return "mine"
-        at = syntax.header_at(line)
+        at = 0 if drawn.BOX.match(line) or drawn.CELLS.match(line) else syntax.header_at(line)
         if at >= 0:
             self.open_at(line, at)
             return "mine"
+        if drawn.PRINTED.match(line):
+            self.open_at(line, 0)
+            return self._in_cells(line, limits, ordinary)
         found = syntax.exception_line(line, [])
         if found:
             self.parts.append(Part())
@@ -199,12 +153,19 @@ class Block:
             return "mine"
         return "end"
 
-    def open_at(self, line: str, at: int) -> None:
+    def open_at(self, line: str, at: int, *, fresh: bool = True) -> None:
         """A header: the frames of one more exception follow."""
-        self.parts.append(Part())
-        self.tentative = False
+        if fresh:
+            self.parts.append(Part())
+        self.tentative, self.pending, self.width = False, "", 0
         if line.startswith(GROUP_HEADER, at):
             self.state, self.group_lines = "group", [line[at:]]
+        elif drawn.BOX.match(line, at):
+            self.state, self.width = "box", drawn.width_of(line[at:].rstrip())
+        elif head := drawn.CELLS.match(line, at):
+            self.state, self.pending = "cells", head[1].rpartition(".")[2]
+        elif drawn.PRINTED.match(line, at):
+            self.state = "cells"
         else:
             self.state = "frames"
 
@@ -249,38 +210,30 @@ class Block:
         self.part.frames.append(line)
         return "end" if len(self.part.frames) > limits.block_lines else "mine"
 
+    def _in_whole(self, line: str, limits: Limits, ordinary: Callable[[str], bool]) -> Verdict:
+        """After a traceback that stood in one line: only whether something follows is of interest."""
+        return "end" if line.strip() else "mine"
+
     # ------------------------------------------------------------------ ending
 
-    def split_tail(self) -> list[str]:
-        """Before a chain's separator: the lines in waiting from an exception on that has no traceback of its own. They
-        are no notes of the one before, but the beginning of the chain.
-        """
-        for index, line in enumerate(self.tail):
-            if self.state == "text" and syntax.BARE.match(line):
-                taken = self.tail[index:]
-                del self.raw[len(self.raw) - len(taken) :]
-                del self.tail[index:]
-                return taken
-        return []
-
-    def _absorb_tail(self, *, as_text: bool = False) -> None:
-        """The lines in waiting belong to the exception: they are its notes, or more of a text whose end is unknown."""
-        while self.tail and not self.tail[-1].strip():
-            self.tail.pop()
-        if as_text:
-            self.part.text += self.tail
-        else:
-            self.part.notes += self.tail
-        self.tail = []
-
-    def finish(self, limits: Limits, *, end_of_log: bool) -> list[str]:
-        """Nothing more comes. At the end of a log what waits are notes; otherwise they are returned, to be read as
-        ordinary lines.
+    def finish(self, limits: Limits, *, why: str) -> list[str]:
+        """Nothing more comes. `why`: "close" (the log is over), "dying" (what follows is the end of a process),
+        "record" (a log record follows), "idle", or "line". What waits is the exception's, or is returned, to be read
+        as ordinary lines.
         """
         if self.state == "group":
             self._close_group(limits)
-        if end_of_log and not self.harmless and not self.tentative:
-            self._absorb_tail()
+        elif self.state == "members":
+            self._close_members(limits)
+        elif self.state == "box":
+            self.pending = drawn.place(self.part.frames, self.pending)
+        owned = (
+            why in ("close", "dying")
+            or (why == "record" and (self.logged or self.raised))
+            or (why == "idle" and not self.logged)
+        )
+        if owned and not self.harmless and not self.tentative:
+            self.settle()
         released = [line for line in self.tail if line.strip()]
         if released:
             del self.raw[len(self.raw) - len(self.tail) :]

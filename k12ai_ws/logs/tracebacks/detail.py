@@ -10,8 +10,13 @@ from . import syntax
 from .part import Part
 
 _LIBRARY = re.compile(
-    r"[/\\](?:site-packages|dist-packages)[/\\]|[/\\]lib(?:64)?[/\\]python\d|[/\\]Lib[/\\]|^<(?!stdin>|string>|ipython)"
+    r"[/\\](?:site-packages|dist-packages)[/\\]"  # installed: in the system, an environment or a project's own
+    r"|[/\\]lib(?:64)?[/\\](?:python|pypy)\d(?:\.\d+)?t?[/\\]|\.zip[/\\]|^[A-Za-z]:\\[^:]{0,200}\\(?:Lib|lib\\site-packages)\\"
+    r"|[/\\]Python\.framework[/\\]|[/\\]pypy[^/\\]*[/\\]lib|[/\\]\.pyenv[/\\]versions[/\\]"
+    r"|[/\\](?:\.eggs|[^/\\]+\.egg)[/\\]|__autograph_generated_file|^code/__torch__|[/\\]\.vscode(?:-server)?[/\\]"
+    r"|^<(?!stdin>|string>|ipython|unknown>|module>)"
 )
+"""Where code lies that is not the user's: libraries, the interpreter's own files, code that libraries generate."""
 _SUGGESTION = re.compile(r"\.? (?:Did you mean:? .{1,200}\?|(?:Or d|D)id you forget to import .{1,200}\?)$")
 _SUGGESTING = ("NameError", "AttributeError", "ImportError", "ModuleNotFoundError")
 """Python adds a suggestion to what it prints of these; it is no part of their own text."""
@@ -45,6 +50,8 @@ def frames_of(lines: Sequence[str], limits: Limits, roots: Sequence[str] | None)
             close()
             if frames:
                 frames[-1]["repeated"] = int(repeated[1][:9])
+        elif syntax.HIDDEN.match(line):
+            close()
         elif frames:
             code.append(line)
     close()
@@ -63,8 +70,11 @@ def _source(code: list[str]) -> str:
 
 def in_app(filename: str, roots: Sequence[str] | None) -> bool:
     """Whether a file is the user's own code, not a library's. `roots`, where given, say where that code lives."""
+    filename = filename[:4096]
     if _LIBRARY.search(filename):
         return False
+    if filename.endswith((".pyx", ".pxd", ".pxi")) and "/" in filename[1:] and filename[0] != "/":
+        return False  # compiled code names its source from where the library was built
     return not roots or not filename.startswith("/") or any(filename.startswith(root) for root in roots)
 
 
@@ -89,8 +99,9 @@ def _one(part: Part, limits: Limits, roots: Sequence[str] | None) -> dict[str, J
         "exc_text": text[: limits.text_chars],
         "traceback": frames_of(part.frames, limits, roots),
     }
-    if len(text) > limits.text_chars:
-        out["truncated"] = len(text) - limits.text_chars
+    hidden = sum(int(match[1][:9]) for line in part.frames if (match := syntax.HIDDEN.match(line)))
+    if hidden or len(text) > limits.text_chars:
+        out["truncated"] = hidden + max(0, len(text) - limits.text_chars)
     if suggestion:
         out["suggestion"] = suggestion[0].lstrip(". ")
     if part.group:

@@ -49,7 +49,12 @@ class GroupReader:
         tokens: list[Token] = []
         while self._at < len(self._lines):
             line = self._lines[self._at]
-            if line.startswith(" " * indent + "+-+-") and depth < _DEEPEST:
+            if (
+                line.startswith(" " * indent + "+-+-")
+                and _MEMBER.match(line)
+                and depth < _DEEPEST
+                and _MEMBER.match(line)
+            ):
                 tokens.append(self._members(indent + 2, depth + 1))
                 continue
             if line.startswith(margin):
@@ -78,7 +83,7 @@ class GroupReader:
         block = self._new()
         for token in tokens:
             if isinstance(token, list):
-                block.finish(self._limits, end_of_log=True)
+                block.finish(self._limits, why="close")
                 block.part.group = token
                 block.state, block.whole = "text", True
             elif isinstance(token, _NoMargin):
@@ -87,5 +92,5 @@ class GroupReader:
                 line = token.replace("Exception Group " + HEADER, HEADER)
                 if block.take(line, self._limits, lambda _: False) == "end":
                     block.tail.append(line)
-        block.finish(self._limits, end_of_log=True)
+        block.finish(self._limits, why="close")
         return block

@@ -45,7 +45,7 @@ class TracebackReader(Protocol):
         """A line that can only be more of the last exception."""
         ...
 
-    def finish(self, limits: Limits, *, end_of_log: bool) -> list[str]:
+    def finish(self, limits: Limits, *, why: str) -> list[str]:
         """Nothing more comes."""
         ...
 

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from k12ai_ws.logs.limits import Limits
 from k12ai_ws.wire.bodies import Json, Severity
 
-from . import syntax
+from . import drawn, syntax
 from .block import Block
+from .embedded import embedded_details
 from .part import Part
 from .report import block_detail
 
-HINTS = ("rror", "raceback", "xception", 'File "', "nterrupt", "Exit", "Iteration", "Timeout", "Warning")
+HINTS = ("rror", "raceback", "xception", 'File "', "nterrupt", "Exit", "Iteration", "Timeout", "Warning", "ell In[")
 """Without one of these a line can begin no traceback."""
+
+
+_DRAWN = re.compile(rf"{drawn.BOX.pattern}|(?<![^\s|\]])(?={drawn.CELLS.pattern})")
+_LOOK_BACK = 16
+"""Ordinary lines remembered: the beginning of a chain may be among them, which only its separator gives away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,15 @@ class TracebackRecogniser:
         self._roots = app_roots
         self._blocks: list[Block] = []
         self._patterns: dict[str, re.Pattern[str]] = {}
-        self._before = ""
+        self._recent: list[str] = []
+
+    @property
+    def _before(self) -> str:
+        """The last line that went by and said anything."""
+        return next((line for line in reversed(self._recent) if line), "")
+
+    def _went_by(self, *lines: str) -> None:
+        self._recent = [*self._recent, *lines][-_LOOK_BACK:]
 
     @property
     def open(self) -> Sequence[Block]:
@@ -46,10 +60,8 @@ class TracebackRecogniser:
 
     def remember(self, lines: Sequence[str]) -> None:
         """Ordinary lines went by: what stands right before a traceback says whether the process survived it."""
-        for line in reversed(lines):
-            if line:
-                self._before = line
-                break
+        if lines:
+            self._recent = [*self._recent, *lines[-_LOOK_BACK:]][-_LOOK_BACK:]
 
     def feed(self, line: str) -> list[str | Report]:
         """What this line gives."""
@@ -57,7 +69,7 @@ class TracebackRecogniser:
             text = self._stripped(block, line)
             if text is None:
                 continue
-            if text.rstrip() in (syntax.CAUSE, syntax.CONTEXT) and (taken := block.split_tail()):
+            if syntax.relation_of(text) and (taken := block.split_tail()):
                 del self._blocks[index]
                 out = self._finished(block, "line", taken[0])
                 for again in (*(block.prefix + kept for kept in taken), line):
@@ -96,7 +108,7 @@ class TracebackRecogniser:
         """A line of no open block: it begins one, or is ordinary."""
         block = self._begun(line)
         if block is None:
-            self._before = line or self._before
+            self._went_by(line)
             return [line]
         out: list[str | Report] = []
         if len(self._blocks) >= self._limits.open_blocks:
@@ -111,24 +123,79 @@ class TracebackRecogniser:
         at = syntax.header_at(line)
         if at >= 0:
             return self._announced(line, at)
-        if (fatal := line.find(syntax.FATAL)) >= 0 and fatal < 200:
-            part = Part(exc_type=line[fatal + len(syntax.FATAL) :].strip() or "Fatal Python error", text=[line[fatal:]])
-            block = self._block(line[:fatal], Block(kind="fatal", state="fatal", parts=[part]))
-            block.raw.append(line[fatal:])
+        if "raceback" in line and (found := _DRAWN.search(line, 0, 400)):
+            return self._announced(line, found.start())
+        if line.rstrip().endswith(syntax.SEPARATORS):
+            return self._looked_back(line)
+        if (details := embedded_details(line, self._details)) is not None:
+            block = self._block("", Block(kind="embedded", state="whole", ready=details, parts=[Part()], raw=[line]))
+            block.logged = True
             return block
+        if (fatal := self._fatal(line)) is not None:
+            return fatal
         if self._blocks and any(not block.prefix for block in self._blocks):
             return None
         if syntax.LONE_FRAME.match(line):
             return Block(tentative=True, parts=[Part(frames=[line])], raw=[line])
-        at = syntax.bare_at(line)
-        if at >= 0 and (found := syntax.exception_line(line[at:], [])):
-            block = self._block(line[:at], Block(tentative=True, parts=[Part()], raw=[line[at:]]))
-            block.begin_text(*found)
+        if drawn.PRINTED.match(line):
+            block = Block(tentative=True)
+            block.open_at(line, 0)
+            block.tentative = True
+            drawn.celled(block.part.frames, line)
+            block.raw.append(line)
+            return block
+        if syntax.bare(line) and (named := syntax.exception_line(line, [])):
+            block = self._block("", Block(tentative=True, parts=[Part()], raw=[line]))
+            block.begin_text(*named)
             return block
         return None
 
+    def _looked_back(self, line: str) -> Block | None:
+        """A chain whose first exception has no traceback and a name that nothing told from ordinary output: it stands
+        among the last lines.
+        """
+        text = line.rstrip()
+        separator = next(separator for separator in syntax.SEPARATORS if text.endswith(separator))
+        prefix = text[: -len(separator)]
+        pattern = self._pattern(syntax.prefix_pattern(prefix)) if prefix else None
+        lines: list[str] = []
+        for before in reversed(self._recent):
+            match = pattern.match(before) if pattern else None
+            if pattern and not match:
+                break
+            lines.insert(0, before[match.end() :] if match else before)
+            if syntax.bare(lines[0]) and (named := syntax.exception_line(lines[0], [])):
+                block = self._block(prefix, Block(parts=[Part()], raw=[*lines, separator]))
+                block.begin_text(*named)
+                block.part.text += lines[1:]
+                while not block.part.text[-1].strip() and len(block.part.text) > 1:
+                    block.part.text.pop()
+                block.part.relation = syntax.relation_of(separator)
+                block.state = "between"
+                return block
+            if lines[0].strip() and syntax.RECORD.match(lines[0]):
+                break
+        return None
+
+    def _details(self, lines: Sequence[str]) -> list[Json]:
+        """The tracebacks in a text that stood in one line."""
+        inner = TracebackRecogniser(self._limits, lambda _: False, self._roots)
+        items = [item for line in lines for item in inner.feed(line)] + inner.close()
+        return [item.detail for item in items if isinstance(item, Report)]
+
+    def _fatal(self, line: str) -> Block | None:
+        for beginning in syntax.FATAL:
+            at = line.find(beginning, 0, 200 + len(beginning))
+            if at >= 0:
+                kind = line[at + len(beginning) :].strip() or beginning.strip(" :")
+                part = Part(exc_type=kind, text=[line[at:]])
+                block = self._block(line[:at], Block(kind="fatal", state="fatal", parts=[part]))
+                block.raw.append(line[at:])
+                return block
+        return None
+
     def _announced(self, line: str, at: int) -> Block:
-        prefix = line[:at] if at <= 200 and not line[:at].endswith("Original ") else ""
+        prefix = line[:at] if at <= 400 and not line[:at].endswith("Original ") else ""
         block = self._block(prefix, Block())
         block.open_at(line, at)
         block.raw.append(line[at:])
@@ -145,19 +212,28 @@ class TracebackRecogniser:
 
     def _finished(self, block: Block, why: str, line: str) -> list[str | Report]:
         """The report of a block that is over, and the lines that turned out to be none of its own."""
-        released = block.finish(self._limits, end_of_log=why == "close")
+        ended = why
+        if why == "line" and syntax.DYING.match(line[:300]):
+            ended = "dying"
+        elif why == "line" and syntax.RECORD.match(line):
+            ended = "record"
+        released = block.finish(self._limits, why=ended)
         if block.tentative:
             lines = [block.prefix + text for text in block.raw + released]
-            self._before = lines[-1] if lines else self._before
+            self._went_by(*lines)
             return list(lines)
         if len(block.raw) == 1 and block.kind == "python" and (why == "line" or block.foreign):
             return [block.prefix + text for text in block.raw + released]  # a header, and nothing below it
         after = next((text for text in released if text.strip()), line)
-        went_on = why == "line" and bool(after.strip()) and not syntax.DYING.match(after)
+        went_on = why == "line" and bool(after.strip()) and not syntax.DYING.match(after[:300])
         mild = block.harmless or went_on or (why == "idle" and block.logged)
-        self._before = released[-1] if released else block.raw[-1]
-        report = Report(block_detail(block, self._limits, self._roots), "warning" if mild else "error")
-        return [report, *(block.prefix + text for text in released)]
+        self._went_by(*released or block.raw[-1:])
+        severity: Severity = "warning" if mild else "error"
+        details = block.ready or [block_detail(block, self._limits, self._roots)]
+        out: list[str | Report] = [Report(detail, severity) for detail in details]
+        if block.ready:  # a record of its own: it may say more than the traceback
+            out += block.raw[:1]
+        return [*out, *(block.prefix + text for text in released)]
 
     def idle(self) -> list[str | Report]:
         """Nothing came for a while: what is complete goes out."""
@@ -171,7 +247,7 @@ class TracebackRecogniser:
         out: list[str | Report] = []
         kept: list[Block] = []
         for block in self._blocks:
-            if why == "idle" and block.state not in ("text", "fatal"):
+            if why == "idle" and block.state not in ("text", "fatal", "whole"):
                 kept.append(block)
             else:
                 out += self._finished(block, why, "")
@@ -180,9 +256,10 @@ class TracebackRecogniser:
 
     def dump(self) -> Json:
         """The state, as JSON."""
-        return [self._before, [block.dump() for block in self._blocks]]
+        return [self._recent, [block.dump() for block in self._blocks]]
 
     def load(self, state: Json) -> None:
         """Goes on from a dumped state."""
-        self._before, blocks = state
+        recent, blocks = state
+        self._recent = list(recent)
         self._blocks[:] = [Block.restored(block) for block in blocks]

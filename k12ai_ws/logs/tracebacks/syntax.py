@@ -11,14 +11,31 @@ HEADER = "Traceback (most recent call last):"
 GROUP_HEADER = "  + Exception Group " + HEADER
 CAUSE = "The above exception was the direct cause of the following exception:"
 CONTEXT = "During handling of the above exception, another exception occurred:"
-FATAL = "Fatal Python error: "
+_WHILE = "While handling the above exception, another exception occurred:"
+SEPARATORS = (CAUSE, CONTEXT, _WHILE)
+"""What stands between the exceptions of a chain; the last one is stackprinter's."""
+FATAL = ("Fatal Python error: ", "Windows fatal exception: ")
+"""How faulthandler begins."""
 
 FRAME = re.compile(r'\s*File "(.*?)", line (\d+)(?:,? in (.*))?$')
+BARE_FRAME = re.compile(r"\s*(?:File ([^\"\s].*?):|((?:Cell|Input) In ?\[\d+\]), line )(\d+)(?:,? in (.*))?$")
+"""A frame as IPython's plain style writes it."""
+VALUE = re.compile(r"\s{1,400}(?:[│|] *)*(?:└|->) ")
+"""What loguru and better_exceptions draw below the code: the value of a variable."""
+RULER = re.compile(r"([=\-*#_~])\1{9,}$")
+CONTINUES = re.compile(
+    r"CUDA kernel errors might|For debugging consider passing|Compile with .TORCH_USE|Exception raised from "
+    r"|frame #\d+:|\[Op:|Device-side assertions were|Original error was|Search for .cuda"
+    r"|Traceback of TorchScript|\S{1,400}\.py\(\d+\): \S+$"
+)
+"""Further lines of texts that are well known."""
+HIDDEN = re.compile(r"\s*\[\.\.\. (\d+) frames hidden \.\.\.\]$")
 REPEATED = re.compile(r"\s*\[Previous line repeated (\d+) more times?\]$")
-LONE_FRAME = re.compile(r'  File ".+", line \d+$')
+LONE_FRAME = re.compile(r'  File "[^"]+", line \d+$|  Cell In ?\[\d+\], line \d+$')
 
-_NAME = r"(?:[^\W\d]\w*|<\w+>)"
-EXCEPTION = re.compile(rf"(?P<type>{_NAME}(?:\.{_NAME})*)(?::(?: (?P<text>.*))?)?$", re.DOTALL)
+NAME = r"(?:[^\W\d]\w*|<\w+>)"
+"""One part of a dotted name."""
+EXCEPTION = re.compile(rf"(?P<type>{NAME}(?:\.{NAME})*(?:\(\w{{1,80}}\))?)(?::(?: (?P<text>.*))?)?$", re.DOTALL)
 _NO_TYPE_WORDS = """
     Epoch Step Iteration Train Test Val Valid Validation Loss Accuracy INFO WARNING WARN ERROR DEBUG CRITICAL
     FATAL Error Warning Info Debug Note Notice Hint Tip Time Total Average Mean Best File Traceback None True
@@ -27,23 +44,17 @@ _NO_TYPE_WORDS = """
 _NO_TYPE = frozenset(_NO_TYPE_WORDS.split())
 """Words that begin a line of ordinary output."""
 BARE = re.compile(
-    rf"(?:{_NAME}\.)*\w*(?:Error|Exception|Interrupt|Exit|Iteration|Group|Traceback|Failure|Timeout|Refused)"
+    rf"(?:{NAME}\.)*\w*(?:Error|Exception|Interrupt|Exit|Iteration|Group|Traceback|Failure|Timeout|Refused)"
     r"(?::(?: |$)|$)"
 )
 """An exception's line that nothing announces: only names that say so."""
 
-_DOTTED = re.compile(rf"(?:{_NAME}\.)+[A-Z]\w*: ")
-_BEFORE_BARE = re.compile(r"[|:\]>-] +")
+_DOTTED = re.compile(rf"(?:{NAME}\.)+[A-Z]\w*(?:: |$)")
 
 
-def bare_at(line: str) -> int:
-    """Where an unannounced exception's line begins in this line, behind its prefix; -1 where it shows none."""
-    if BARE.match(line) or _DOTTED.match(line):
-        return 0
-    for match in _BEFORE_BARE.finditer(line, 0, 100):
-        if BARE.match(line, match.end()):
-            return match.end()
-    return -1
+def bare(line: str) -> bool:
+    """Whether an unannounced exception's line may begin here."""
+    return bool(BARE.match(line) or _DOTTED.match(line))
 
 
 _STAMP = r"\d{1,4}(?:[-/:., T]+\d{1,9})+Z?"
@@ -55,17 +66,27 @@ RECORD = re.compile(
 """The beginning of a line that a logging library wrote."""
 
 _MOVING = re.compile(rf"{_STAMP}|(?<=[IWEF])\d{{4}}")
-_RANK = re.compile(r"\[?(?:rank|RANK|Rank)[ :=]?(\d+)\]?")
 
-SURVIVED = ("Exception ignored in", "Exception in thread ", "Exception in callback", "Exception in Tkinter")
+SURVIVED = (
+    "Exception ignored in",
+    "Exception in thread ",
+    "Exception in callback",
+    "Exception in Tkinter",
+    "exception was never retrieved",
+    "future: <",
+)
 """What Python says before the traceback of an exception that ends no process."""
 _WORKER = re.compile(r"Process \S+:$")
 
 
 DYING = re.compile(
-    r"\W*(?:Exception ignored |Error in (?:sys\.excepthook|atexit)|Original exception was|terminate called|Fatal Python"
-    r"|Aborted|Killed|Segmentation fault|Bus error|wandb:|srun:|slurmstepd|make(?:\[\d+\])?:|mpirun|=+$|-+$"
-    r"|[IWEF]\d{4} |\[[WE]\d* |.*resource_tracker|.*leaked|.*destroy_process_group|During handling|Sentry is)"
+    r"\W{0,8}(?:Exception ignored |Error in (?:sys\.excepthook|atexit)|Original exception was|terminate called"
+    r"|Fatal Python|Aborted|Killed|Segmentation fault|Bus error|wandb:|srun:|slurmstepd|make(?:\[\d+\])?:|mpirun"
+    r"|\[[^\]]{1,40}\] \[(?:INFO|ERROR)\] \[launch\.py:"  # DeepSpeed's launcher
+    r"|\S{1,200}: (?:line )?\d{1,9}: +\d{1,9} (?:Aborted|Killed|Segmentation fault|Terminated|Bus error)"  # a shell
+    r"|=+$|-+$|[IWEF]\d{4} |\[[WE]\d* |During handling|Sentry is"
+    r"|Set the environment variable HYDRA_FULL_ERROR)"
+    r"|.{0,400}(?:resource_tracker|leaked|destroy_process_group)"
 )
 """What still comes out of a process that is ending, or of those around it: no sign that it survived an exception."""
 
@@ -88,10 +109,10 @@ def prefix_pattern(prefix: str) -> str:
     return "".join(out) + (rf"(?:\s{{{spaces}}}|\s*$)" if spaces else "")
 
 
-def rank_of(prefix: str) -> int | None:
-    """The rank that a prefix names: `[rank3]: ` gives 3."""
-    match = _RANK.search(prefix)
-    return int(match[1]) if match else None
+def relation_of(line: str) -> str | None:
+    """What the exception above this line is to the one below: "cause" or "context"; None: no such line."""
+    line = line.rstrip()
+    return None if line not in SEPARATORS else "cause" if line == CAUSE else "context"
 
 
 def header_at(line: str) -> int:
@@ -129,6 +150,7 @@ def is_carets(line: str) -> bool:
     return bool(stripped) and not stripped.strip("~^")
 
 
+_RAISES_MADE = re.compile(r"raise(?: [a-z_][\w.]{0,60}(?: from [\w.]{1,60})?)?$|raise [\w.]{1,200}\(f?[\"']")
 _ODD_ESCAPE = re.compile(r"\\[^\\'\"abfnrtvxuUN0-7\n]")
 """An escape that Python warns of while it parses: not worth a warning of ours."""
 
@@ -153,6 +175,17 @@ def literal_text(sources: list[str]) -> tuple[str | None, int]:
     if len(call.args) > 1:
         return None, 0
     return None, _newlines(first)
+
+
+def notes_likely(name: str, sources: list[str]) -> bool:
+    """Whether further lines are rather notes than text: the code raises something made before (`raise error`) or with
+    a plain text, or Python's own exception came out of an expression. A text that was computed may be of several
+    lines, and so may those of compiled libraries, which are RuntimeErrors or of a type of their own.
+    """
+    code = "\n".join(sources).strip()
+    if _RAISES_MADE.match(code):
+        return True
+    return not code.startswith("raise") and "." not in name and name != "RuntimeError"
 
 
 def _newlines(node: ast.expr) -> int:

@@ -32,6 +32,16 @@ FRAMES = [
             {"value": 1.0, "current": 20, "total": 20, "unit": "it", "desc": "Epoch", "eta_s": 0.4},
             "progress  100 %  20/20 it  Epoch  0 s left",
         ),
+        (
+            "progress",
+            {"value": 0.25, "current": 5, "total": 20, "unit": "it", "rate": 2.5, "eta_s": 6.0},
+            "progress   25 %  5/20 it  2.5 it/s  6 s left",
+        ),
+        (
+            "progress",
+            {"value": 0.0, "current": 22, "total": None, "unit": "it", "desc": "unknown", "rate": 102.5},
+            "progress  22 it  unknown  102.5 it/s",
+        ),
         ("status", {"value": "finished", "reason": "completed", "exit_code": 0}, "status  finished"),
         ("status", {"value": "failed", "reason": "signal", "signal": 9}, "status  failed (signal, signal 9)"),
         ("log", {"stream": "stderr", "lines": ["a\tb"]}, "stderr| a\tb"),

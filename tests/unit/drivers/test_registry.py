@@ -115,6 +115,10 @@ BROKEN = {
         DRIVER.format("    service_name = 'x'\n    description = 3\n    tasks = {'train': P}"),
         "description must be a text",
     ),
+    "leave for rules": (
+        DRIVER.format("    service_name = 'x'\n    log_rules_allowed = 'yes'\n    tasks = {'train': P}"),
+        "log_rules_allowed must be True or False",
+    ),
     "schema_raises": (
         HEAD + "from typing import Callable\nclass P(Params):\n    f: Callable[[], int]\nclass D(Driver):\n"
         "    service_name = 'x'\n    tasks = {'train': P}\n@hookimpl\ndef k12ai_drivers():\n    return [D()]\n",

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from k12ai_ws.jobs.queue import Queue
 from k12ai_ws.jobs.runner import Runner
 from k12ai_ws.jobs.threads import DaemonThreads
 from k12ai_ws.jobs.workspace import Folders
+from k12ai_ws.logs.rules import ConfiguredRule
 from k12ai_ws.monitor.gpus import GpuReading
 from k12ai_ws.store.sqlite import SqliteStore
 from k12ai_ws.store.store import StoreError
@@ -86,6 +87,7 @@ class House:
         self.parsing_timeout_s = 30.0
         self.ms = 1_000_000
         self.budget = Budget()
+        self.log_rules: Sequence[ConfiguredRule] = ()
         self.gpus = GpuReading(absence="the test has none")
 
     async def open(self) -> None:
@@ -104,6 +106,7 @@ class House:
             gpus=GpuPool(self.inventory),
             budget=self.budget,
             look_again_s=0.02,
+            log_rules=self.log_rules,
         )
         await self.jobs.recover()
 

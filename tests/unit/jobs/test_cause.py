@@ -16,6 +16,7 @@ STOPPING = replace(RUNNING, status=JobStatus.STOPPING, stop_requested_ms=100, re
 BEFORE = {"timestamp": 50, "code": int(Code.VALUE_ERROR)}
 AFTER = {"timestamp": 150, "code": int(Code.VALUE_ERROR)}
 AT = {"timestamp": 100, "code": int(Code.VALUE_ERROR)}
+CRASH = {"timestamp": 50, "code": int(Code.KILLED_BY_SIGNAL)}
 DELIVERED = {"stop_delivered": True}
 
 FINISHED = (JobStatus.FINISHED, Reason.COMPLETED, Code.FINISHED)
@@ -44,6 +45,7 @@ CASES = {
     "an abort with its exception": (with_error(RUNNING, BEFORE), Exit(signal=signal.SIGABRT), EXCEPTION),
     "an abort without": (RUNNING, Exit(signal=signal.SIGABRT), SIGNAL),
     "a shell's abort with its exception": (with_error(RUNNING, BEFORE), Exit(exit_code=134), EXCEPTION),
+    "a shell's word on a crash, and its log's": (with_error(RUNNING, CRASH), Exit(exit_code=139), SIGNAL),
     "137 is no proof of too little memory": (RUNNING, Exit(exit_code=137), EXIT),
     "137 after an exception that was handled": (with_error(RUNNING, BEFORE), Exit(exit_code=137), EXIT),
     "SIGKILL by somebody": (RUNNING, Exit(signal=signal.SIGKILL), SIGNAL),

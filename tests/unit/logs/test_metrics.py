@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from k12ai_ws.logs.batch import parse
-from k12ai_ws.logs.pipeline import Pipeline, UnknownPreset
-from k12ai_ws.logs.presets import PRESETS
 from k12ai_ws.wire.bodies import Fault, LogEvent, Metrics
 from k12ai_ws.wire.codes import Code
 
@@ -31,6 +29,7 @@ def metrics(log: str | bytes, *parsers: str) -> list[dict[str, float | None]]:
             {"epoch": 0.4, "loss": 0.68, "learning_rate": 0.001},
         ),
         ('{"epoch": 0, "step": 5, "eval": {"loss": 0.4}}', {"epoch": 0, "step": 5, "eval/loss": 0.4}),
+        ("loss=nan acc=inf top=-inf", {"loss": None, "acc": None, "top": None}),
         ("epoch 2: {'accuracy': np.float64(0.94)}", {"epoch": 2, "accuracy": 0.94}),
         ("2026-11-23 07:41:34,076 INFO train.py:204 - step 5 loss=0.65 acc=0.5", {"step": 5, "loss": 0.65, "acc": 0.5}),
         ("11/23/2026 07:52:41 - INFO - train - [RANK 0] epoch 0: loss=0.6181", {"epoch": 0, "loss": 0.6181}),
@@ -50,6 +49,38 @@ def metrics(log: str | bytes, *parsers: str) -> list[dict[str, float | None]]:
         ("iter 5: loss 0.6255, time 2.17ms, mfu -100.00%", {"step": 5, "loss": 0.6255}),
         ("Accuracy of the network on the 10000 test images: 54 %", {"Accuracy": 54}),
         ("Test accuracy: 0.9722", {"Test accuracy": 0.9722}),
+        ("[1,  2000] loss: 2.183", {"epoch": 1, "step": 2000, "loss": 2.183}),
+        ("[step 1] loss=0.693", {"step": 1, "loss": 0.693}),
+        ("Loss at step 30: 0.6931", {"step": 30, "Loss": 0.6931}),
+        ("Cost after 1000 iterations: 0.5123", {"step": 1000, "Cost": 0.5123}),
+        ("Final test accuracy is 81.23%.", {"Final test accuracy": 81.23}),
+        ("Average test accuracy over 5 runs: 0.8123 ± 0.0123", {"Average test accuracy": 0.8123}),
+        ("Accuracy for class: plane is 37.4 %", {"Accuracy for class: plane": 37.4}),
+        ("HellaSwag accuracy: 2463/10042=0.2453", {"HellaSwag accuracy": 0.2453}),
+        ("step:1000/1390 train_time:123456ms step_avg:95.12ms val_loss:3.2784", {"step": 1000, "val_loss": 3.2784}),
+        ("val Loss: 0.2512 Acc: 0.9085", {"val Loss": 0.2512, "val Acc": 0.9085}),
+        (
+            "[Epoch 3] train: loss=0.512 acc=0.812 | val: loss=0.612 acc=0.782",
+            {"epoch": 3, "train loss": 0.512, "train acc": 0.812, "val loss": 0.612, "val acc": 0.782},
+        ),
+        ("[Valid] Epoch 5 Loss 0.6123", {"epoch": 5, "valid Loss": 0.6123}),
+        ("Epoch: 001, Loss: 1.9, Train: 0.43, Val: 0.28", {"epoch": 1, "Loss": 1.9, "Train": 0.43, "Val": 0.28}),
+        (
+            "[0/25][50/1583] Loss_D: 0.08 D(x): 0.97 D(G(z)): 0.012 / 0.03",
+            {"epoch": 0, "step": 50, "Loss_D": 0.08, "D(x)": 0.97, "D(G(z))": 0.012},
+        ),
+        ("loss(train)=0.5123 loss(val)=0.6123", {"loss(train)": 0.5123, "loss(val)": 0.6123}),
+        ("Epoch 4: loss = 0.4123, top-1 = 81.2", {"epoch": 4, "loss": 0.4123, "top-1": 81.2}),
+        ("R@1: 45.2 R@10: 82.1", {"R@1": 45.2, "R@10": 82.1}),
+        (
+            "mAP@0.5: 0.612, mAP@0.5:0.95: 0.412, mAP50-95: 0.4",
+            {"mAP@0.5": 0.612, "mAP@0.5:0.95": 0.412, "mAP50-95": 0.4},
+        ),
+        ("mean IoU: 77.2", {"mean IoU": 77.2}),
+        ("Accuracy (%): 91.2, PSNR (dB): 31.2", {"Accuracy": 91.2, "PSNR": 31.2}),
+        ("epoch 1 loss: 0.4 loss_mask: 0.18", {"epoch": 1, "loss": 0.4, "loss_mask": 0.18}),
+        ("episode: 100/1000, score: 23, e: 0.95", {"step": 100, "score": 23}),
+        ("第3轮 损失: 0.5123 准确率: 0.8123", {"epoch": 3, "损失": 0.5123, "准确率": 0.8123}),
         ("第3轮 epoch=3 损失 loss=0.5", {"epoch": 3, "loss": 0.5}),
     ],
 )
@@ -85,6 +116,32 @@ def test_a_line_without_metrics(line: str) -> None:
     assert metrics(line) == []
 
 
+def test_a_log_of_settings_machines_and_prose_has_no_metrics() -> None:
+    assert metrics((FIXTURES / "no_metrics.log").read_bytes()) == []
+
+
+def test_each_of_these_lines_alone_has_none_either() -> None:
+    lines = (FIXTURES / "no_metrics.log").read_text(encoding="utf-8").splitlines()
+    assert len(lines) > 200
+    assert {line: found for line in lines if (found := metrics(line))} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "l2: 0.0001",
+        "nms_iou: 0.7",
+        "conf=0.25, iou=0.7",
+        "map_location: 0.0",
+        "gan_loss: 0.01",
+        "target_accuracy: 0.95",
+    ],
+)
+def test_a_round_number_is_a_setting_until_something_was_reported(line: str) -> None:
+    assert metrics(line) == []
+    assert len(metrics(f"epoch=1 loss=0.5123\n{line}\n")) == 2
+
+
 def test_a_heading_says_the_epoch_of_the_lines_below() -> None:
     log = "Epoch 2/3\n10/10 - 0s - loss: 0.5 - val_loss: 0.6\nTest loss: 0.7\n"
     assert metrics(log) == [{"epoch": 2, "loss": 0.5, "val_loss": 0.6}, {"Test loss": 0.7}]
@@ -114,35 +171,33 @@ def test_a_drawn_table() -> None:
     assert metrics(log) == [{"train_loss": 0.61}, {"val_loss": 0.40}]
 
 
+def test_a_list_of_numbers_is_no_metric() -> None:
+    assert metrics("{'loss': [0.96, 0.70, 0.62], 'accuracy': [0.5, 0.6, 0.7]}\n") == []
+    assert metrics("loss: [0.96 0.70]\n") == []
+    assert metrics("betas: (0.9, 0.999) loss: (0.5, 0.4)\n") == []
+
+
+def test_a_bar_of_rich_goes_on_in_the_lines_below() -> None:
+    bar = (
+        "Epoch {}/2  ━━━━━━━━━━━━━━ {}/10 0:00:00 • 0:00:00 109.05it/s train_loss:\n"
+        + " " * 60
+        + "{} val_loss:\n"
+        + " " * 60
+        + "{}\n"
+    )
+    log = bar.format(1, 5, 0.7, 0.6) + bar.format(1, 10, 0.5, 0.4) + bar.format(2, 10, 0.3, 0.2) + "done\n"
+    assert metrics(log) == [
+        {"epoch": 1, "train_loss": 0.5, "val_loss": 0.4},
+        {"epoch": 2, "train_loss": 0.3, "val_loss": 0.2},
+    ]
+
+
 def test_not_finite_is_null_and_said_once() -> None:
     events: list[LogEvent] = parse(b"step 1 loss nan\nstep 2 loss inf\nstep 3 loss=-inf\n", ("auto",))
     assert [dict(e.values)["loss"] for e in events if isinstance(e, Metrics)] == [None, None, None]
     (fault,) = [e for e in events if isinstance(e, Fault)]
     assert (fault.code, fault.severity) == (Code.LOSS_NOT_FINITE, "warning")
     assert "loss" in (fault.message or "")
-
-
-def test_every_preset_reads_its_own_sample() -> None:
-    samples = {
-        "auto": "epoch=1 loss=0.5\n",
-        "csv": "epoch,loss\n1,0.5\n",
-        "huggingface": "{'loss': 0.5, 'epoch': 1.0}\n",
-        "jsonlines": '{"epoch": 1, "loss": 0.5}\n',
-        "keras": "Epoch 1/2\n1/1 - 0s - loss: 0.5\n",
-        "keyvalue": "epoch=1 loss=0.5\n",
-        "sklearn": "Iteration 1, loss = 0.5\n",
-        "tqdm": "Epoch 1: 100%|##| 1/1 [00:00<00:00, 1.00it/s, loss=0.5]\n",
-    }
-    assert set(samples) == set(PRESETS)
-    for name, sample in samples.items():
-        (found,) = metrics(sample, name)
-        assert found["loss"] == 0.5
-        assert found.get("epoch", found.get("step")) == 1
-
-
-def test_an_unknown_preset_names_those_that_exist() -> None:
-    with pytest.raises(UnknownPreset, match=r"no log preset 'kears'.*auto, csv, huggingface"):
-        Pipeline(["kears"])
 
 
 def test_fixtures() -> None:

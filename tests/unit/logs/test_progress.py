@@ -1,47 +1,11 @@
-"""Progress bars: what they show, and how often that becomes an event."""
+"""Progress bars: how often what they show becomes an event."""
 
 from pathlib import Path
 
-import pytest
-
 from k12ai_ws.logs.pipeline import Pipeline
-from k12ai_ws.logs.bars import read_progress
 from k12ai_ws.wire.bodies import Progress
 
 FIXTURES = Path(__file__).parent / "fixtures"
-
-
-@pytest.mark.parametrize(
-    ("line", "progress"),
-    [
-        ("Epoch 3/20: 45%|####      | 9/20 [00:01<00:02, 7.9it/s]", Progress(0.45, 9, 20, "it", "Epoch 3/20", 2.0)),
-        (" 12%|█▏   | 1.5k/12.5k [01:00<1:02:03, 2.0s/batch]", Progress(0.12, 1500, 12500, "batch", None, 3723.0)),
-        ("  0%|          | 0/24 [00:00<?, ?it/s]", Progress(0.0, 0, 24, "it")),
-        ("10/40 [=====>........] - ETA: 12s - loss: 0.5", Progress(0.25, 10, 40, None, None, 12.0)),
-        (" 1/10 ━━━━━━━━━━ 3s 16ms/step - loss: 0.8", Progress(0.1, 1, 10, None, None, 3.0)),
-        ("Epoch 3/10", Progress(0.2, 2, 10, "epoch")),
-        ("Downloading ━━━━━━━╸        40%", Progress(0.4, 40.0, 100, "%", "Downloading")),
-    ],
-)
-def test_a_bar(line: str, progress: Progress) -> None:
-    assert read_progress(line) == progress
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "312 (31.2%) images removed",
-        "cpu=3.0%",
-        "|  17%  Default |",
-        "a/b 3/4",
-        "Epoch 4/3",
-        "5%| x",
-        "loss 50% | 3/0",
-        "40% done",
-    ],
-)
-def test_no_bar(line: str) -> None:
-    assert read_progress(line) is None
 
 
 def bar(i: int, total: int = 100, desc: str = "fit") -> bytes:
@@ -87,3 +51,13 @@ def test_the_bars_of_a_trainer() -> None:
     events = pipeline.feed((FIXTURES / "bars.log").read_bytes(), at_ms=0) + pipeline.close(at_ms=1)
     last = {e.desc: e.current for e in events if isinstance(e, Progress)}
     assert last == {"Epoch 1/3": 20, "Epoch 2/3": 20, "Epoch 3/3": 20}
+
+
+def test_the_event_says_the_rate_and_leaves_out_what_is_unknown() -> None:
+    (event, *_) = [
+        e for e in Pipeline(["auto"]).feed(b"a: 50%|##  | 1/2 [00:01<00:02,  2.50s/it]\n") if isinstance(e, Progress)
+    ]
+    assert event.body() == {
+        "value": 0.5, "current": 1, "total": 2, "unit": "it", "desc": "a", "eta_s": 2.0, "rate": 0.4
+    }  # fmt: skip
+    assert Progress(0.5).body() == {"value": 0.5, "current": None, "total": None}

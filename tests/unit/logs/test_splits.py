@@ -3,11 +3,16 @@
 import json
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from logfuzz import grammar
+from logfuzz.oracles import Case, examine
+from logfuzz.script import Op, Reader, play, split
 
+from k12ai_ws.logs.parser import Found, LogParser
 from k12ai_ws.logs.pipeline import Pipeline
 from k12ai_ws.wire.bodies import LogEvent, LogLines
 
@@ -38,11 +43,11 @@ def read(*chunks: bytes, through_dump: bool = False) -> tuple[list[str], int, li
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda p: p.stem)
-def test_a_fixture_split_at_every_byte(path: Path) -> None:
+def test_a_fixture_split_anywhere(path: Path) -> None:
     data = path.read_bytes()
     whole = read(data)
     assert whole[2], "a fixture without events proves nothing"
-    for at in range(1, len(data)):
+    for at in range(1, len(data), 1 + len(data) // 800):
         assert read(data[:at], data[at:]) == whole, f"split at byte {at}"
     assert read(*(data[i : i + 1] for i in range(len(data)))) == whole
 
@@ -51,7 +56,7 @@ def test_a_fixture_split_at_every_byte(path: Path) -> None:
 def test_a_dump_at_any_byte_changes_nothing(path: Path) -> None:
     data = path.read_bytes()
     whole = read(data)
-    for at in range(0, len(data), 7):
+    for at in range(0, len(data), 7 + len(data) // 300):
         assert read(data[:at], data[at:], through_dump=True) == whole, f"dumped at byte {at}"
     assert read(*(data[i : i + 3] for i in range(0, len(data), 3)), through_dump=True) == whole
 
@@ -82,6 +87,26 @@ def test_any_bytes_in_any_split(pieces: list[bytes], data: st.DataObject) -> Non
     assert read(*chunks, through_dump=True) == whole
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_a_log_of_anything_however_it_comes(rng: Random) -> None:
+    """Made of what real programs print; in chunks, bytes, two streams, over some time, with restarts in between."""
+    examine(Case(grammar.log(rng)[:1_500], rng.randrange(1 << 30)))
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda p: p.stem)
+@pytest.mark.parametrize("step_ms", [0, 40, 300])
+def test_a_fixture_over_time_and_between_another_streams_lines(path: Path, step_ms: int) -> None:
+    data, rng, script = path.read_bytes(), Random(path.stem), []
+    for index, at in enumerate(range(0, len(data), 97)):
+        script.append(Op("feed", index * step_ms, data[at : at + 97]))
+        script.append(Op("feed", index * step_ms, b"half a li" if index % 2 else b"ne\n", "stderr"))
+    whole = play(script, Reader())
+    for restarts, single in ((False, False), (True, False), (True, True)):
+        assert whole.same(play(split(script, rng, restarts=restarts, single=single), Reader())) is None
+    assert whole.lines["stdout"] == play([Op("feed", 0, data)], Reader()).lines["stdout"]
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=400))
 def test_no_bytes_make_it_raise(log: bytes) -> None:
@@ -93,11 +118,16 @@ def test_no_bytes_make_it_raise(log: bytes) -> None:
     pipeline.close(at_ms=9)
 
 
+class Deaf(LogParser):
+    def feed(self, line: str) -> list[Found]:
+        return []
+
+
 def test_a_state_of_another_version_is_refused() -> None:
     state = Pipeline(["auto"]).dump()
     with pytest.raises(ValueError, match="version 0, expected"):
         Pipeline(["auto"]).load({**state, "version": 0})
     with pytest.raises(ValueError, match="not of this reader"):
-        Pipeline(["auto", "csv"]).load(state)
+        Pipeline(["auto", Deaf()]).load(state)
     with pytest.raises(ValueError, match="not of this reader"):
         Pipeline(["auto"]).load(None)

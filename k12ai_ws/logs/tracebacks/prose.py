@@ -1,0 +1,210 @@
+"""An exception's text: where it goes on and where it ends, which nothing in a log says outright."""
+
+import re
+from collections.abc import Callable
+
+from k12ai_ws.logs.limits import Limits
+
+from . import drawn, syntax
+from .part import Verdict
+from .state import BlockState
+from .syntax import HEADER
+
+_CAUGHT = re.compile(r"Caught (\w{1,80}) in \w")
+"""What torch's loaders and replicas put before a worker's traceback: how that one ends."""
+_OF_RAY = re.compile(r"\((\w{1,80})\)$")
+"""The same in the name of ray's exceptions."""
+_NODES = "{{"
+"""TensorFlow's names of a graph's nodes: a traceback of Python code in the graph follows."""
+
+
+class TextReader(BlockState):
+    """Reads an exception's text. What cannot be told at once waits in `tail`."""
+
+    __slots__ = ()
+
+    def begin_text(self, name: str, text: str | None) -> None:
+        """The first line of the exception itself."""
+        part = self.part
+        part.exc_type, part.text = name, [text or ""]
+        self.state, self.tail = "text", []
+        self.quoted = self.whole = self.nested = False
+        self.ruler, self.owed, self.pending = "", 0, ""
+        sources = self.sources()
+        exact, least = syntax.literal_text(sources)
+        self.raised = bool(sources) and syntax.notes_likely(name, sources)
+        if exact is not None:
+            lines = exact.split("\n")
+            if lines[0].rstrip() == (text or "").rstrip():
+                self.owed, self.whole = len(lines) - 1, True
+        elif least and text:
+            self.owed = least
+        if text and name == "AssertionError" and text in sources and text.startswith("assert "):
+            part.text = [""]  # loguru shows the statement where the exception has no text
+        self.nested = text is not None and text.startswith("ray::")
+
+    def _in_text(self, line: str, limits: Limits, ordinary: Callable[[str], bool]) -> Verdict:
+        text = self.part.text
+        if self.quoted or self.ruler:
+            return self._inside(line, text)
+        if self.owed:
+            self.owed -= 1
+            self.nested = syntax.header_at(line) >= 0
+            text.append(line)
+            return "mine"
+        if self.width and (verdict := self._wrapped(line, text)):
+            return verdict
+        relation = syntax.relation_of(line)
+        if relation and self.nested and self._caught():
+            return self._in_nested(line, text)
+        if relation:
+            self.absorb(as_text=not self.whole)
+            self.part.relation = relation
+            self.state = "between"
+            return "mine"
+        if syntax.header_at(line) >= 0 or drawn.BOX.match(line) or drawn.CELLS.match(line):
+            return self._headed(line, text)
+        if not line.strip():
+            self.tail.append(line)
+            return "end" if len(self.tail) > limits.tail_lines else "mine"
+        if self.nested:
+            return self._in_nested(line, text)
+        if len(text) == 1 and not text[0] and not self.tail and not self.whole and self._fenced(line, text):
+            return "mine"
+        if not self.whole and (
+            (line[:1] in " \t" and self._goes_on(text)) or (not self.tail and syntax.CONTINUES.match(line))
+        ):
+            text += [*self.tail, line]
+            self.tail = []
+            return "mine"
+        if (
+            ordinary(line)
+            or (line[:1].isalnum() and syntax.DYING.match(line))
+            or (self.tentative and len(self.tail) > 1)
+        ):
+            return "end"
+        self.tail.append(line)
+        return "end" if len(self.tail) > limits.tail_lines else "mine"
+
+    def _headed(self, line: str, text: list[str]) -> Verdict:
+        """The head of a traceback: one that is part of this text, or another one."""
+        if self.part.exc_type and self.part.exc_type.endswith("ExecutionError") and drawn.CELLS.match(line):
+            self.nested = True  # what a notebook's runner says of a failed cell
+        elif syntax.header_at(line) < 0 or (line.rstrip() != HEADER and "Original" not in line):
+            return "end"
+        announced = text[-1].rstrip().endswith(":") or (len(text) == 1 and text[0].startswith(_NODES))
+        if announced and not self.tail and not self.whole:
+            self.nested = True
+        if self.nested or "Original" in line:
+            self.nested = True
+            text += [*self.tail, line]
+            self.tail = []
+            return "mine"
+        return "end"
+
+    def _fenced(self, line: str, text: list[str]) -> bool:
+        """Whether a text that begins below its exception's name stands between quotes or rulers."""
+        if line.rstrip() in ('"""', "'''"):
+            self.quoted = True
+        elif syntax.RULER.match(line.rstrip()):
+            self.ruler = line.rstrip()
+        else:
+            return False
+        text.append(line)
+        return True
+
+    def _wrapped(self, line: str, text: list[str]) -> Verdict | None:
+        """Undoes what rich did to a text, and to the line between two exceptions, that are wider than its console."""
+        if self.pending:
+            joined, self.pending = f"{self.pending} {line.strip()}", ""
+            if syntax.relation_of(joined):
+                return self._in_text(joined, Limits(), lambda _: False)
+        if len(line.strip()) > 20 and any(whole.startswith(line.strip() + " ") for whole in syntax.SEPARATORS):
+            self.pending = line.strip()
+            return "mine"
+        if line.startswith("[NOTE] "):
+            self.part.notes.append(line[7:].rstrip())
+            return "mine"
+        if drawn.MEMBER_BOX.match(line.rstrip()):
+            self.state, self.group_lines = "members", [line]
+            return "mine"
+        before, self.drawn = self.drawn, line
+        if self.tail or (joint := drawn.joint(before, line, self.width)) is None:
+            return None
+        text[-1] = text[-1].rstrip() + joint + line.rstrip()
+        return "mine"
+
+    def _goes_on(self, text: list[str]) -> bool:
+        """Whether an indented line belongs to the text: right below it, or below a line that announces it."""
+        if self.tail and self.tail[-1].rstrip().endswith(":"):
+            return True
+        return not any(map(str.strip, self.tail)) and (not self.tail or len(text) > 1)
+
+    def _inside(self, line: str, text: list[str]) -> Verdict:
+        """In a text between quotes (a remote traceback) or rulers (torchrun's summary)."""
+        text.append(line)
+        stripped = line.rstrip()
+        if self.quoted and stripped in ('"""', "'''"):
+            self.quoted, self.whole = False, True
+        elif self.ruler and stripped == self.ruler:
+            self.ruler, self.whole = "", True
+        return "mine"
+
+    def _in_nested(self, line: str, text: list[str]) -> Verdict:
+        """In a traceback that stands in the text: its frames, then its exception's line, then the text is over."""
+        text += [*self.tail, line]
+        self.tail = []
+        found = syntax.exception_line(line, [])
+        caught = self._caught()
+        if found and (not caught or found[0].rpartition(".")[2] == caught):
+            self.nested = self.raised = False
+            self.whole = not caught and not text[0].startswith(_NODES)
+        return "mine"
+
+    def _caught(self) -> str | None:
+        """How a traceback in the text ends, where the text itself says so."""
+        match = _CAUGHT.match(self.part.text[0]) or _OF_RAY.search(self.part.exc_type or "")
+        return match[1] if match else None
+
+    # ------------------------------------------------------------------ ending
+
+    def split_tail(self) -> list[str]:
+        """Before a chain's separator: the lines in waiting from an exception on that has no traceback of its own. They
+        are no notes of the one before, but the beginning of the chain.
+        """
+        for index, line in enumerate(self.tail):
+            if self.state == "text" and syntax.bare(line):
+                taken = self.tail[index:]
+                del self.raw[len(self.raw) - len(taken) :]
+                del self.tail[index:]
+                return taken
+        return []
+
+    def absorb(self, *, as_text: bool) -> None:
+        """The lines in waiting belong to the exception: they are its notes, or more of a text whose end is unknown."""
+        while self.tail and not self.tail[-1].strip():
+            self.tail.pop()
+        if as_text:
+            self.part.text += self.tail
+        else:
+            for line in self.tail:
+                ruled = bool(self.part.notes) and bool(syntax.RULER.match(self.part.notes[-1]))
+                if ruled or (line[:1] in (" ", "\t") and self.part.notes):
+                    self.part.notes[-1] += "\n" + line  # a note of several lines
+                else:
+                    self.part.notes.append(line)
+        self.tail = []
+
+    def settle(self) -> None:
+        """Everything in waiting is the exception's. Which part is text and which are notes, the code that raised it
+        says; a blank line stands in a text.
+        """
+        blank = any(not line.strip() for line in self.tail[: self._last()])
+        self.absorb(as_text=not self.whole and (blank or not self.raised))
+
+    def _last(self) -> int:
+        """How many of the lines in waiting there are up to the last that is not blank."""
+        count = len(self.tail)
+        while count and not self.tail[count - 1].strip():
+            count -= 1
+        return count
