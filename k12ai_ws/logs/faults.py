@@ -14,7 +14,7 @@ from .crashes import CrashRecogniser
 from .limits import Limits
 from .tracebacks import Report, TracebackRecogniser
 from .tracebacks.report import fingerprint
-from .tracebacks.syntax import FATAL
+from .tracebacks.syntax import FATAL, HEADER
 
 HINTS = tuple(dict.fromkeys((*tracebacks.HINTS, *crashes.HINTS)))
 """Without one of these a line can begin no error."""
@@ -25,12 +25,23 @@ _ROOT_CAUSE = re.compile(
 )
 
 
+def has_hint(line: str) -> bool:
+    """Whether this line may begin an error."""
+    return any(hint in line for hint in HINTS)
+
+
 class FaultRecogniser:
     """Reads one stream. `feed` gives back, in order, the lines that belong to no error and the finished reports."""
 
-    def __init__(self, limits: Limits, ordinary: Callable[[str], bool], app_roots: Sequence[str] | None = None) -> None:
-        self._limits = limits
-        self._tracebacks = TracebackRecogniser(limits, ordinary, app_roots)
+    def __init__(
+        self,
+        limits: Limits,
+        ordinary: Callable[[str], bool],
+        app_roots: Sequence[str] | None = None,
+        hinted: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._hinted = hinted or has_hint
+        self._tracebacks = TracebackRecogniser(limits, ordinary, app_roots, self._hinted)
         self._crashes = CrashRecogniser(limits, ordinary, app_roots)
         self._open: list[object] = []
 
@@ -45,10 +56,18 @@ class FaultRecogniser:
             self._tracebacks.remember(lines)
             self._crashes.remember(lines)
 
+    def run(self, lines: Sequence[str], start: int) -> int:
+        """How many of these lines, from `start` on, were taken at once: they give nothing."""
+        return 0 if self._crashes.open else self._tracebacks.run(lines, start)
+
     def feed(self, line: str) -> list[str | Report]:
         """What this line gives."""
         crashes = self._crashes
-        if not self._tracebacks.open and ((crashes.open and crashes.claims(line)) or crashes.begins(line)):
+        if (
+            not self._tracebacks.open
+            and line != HEADER
+            and ((crashes.open and crashes.claims(line)) or crashes.begins(line))
+        ):
             out = crashes.feed(line)
             self._update()
             return out
@@ -71,10 +90,13 @@ class FaultRecogniser:
     def _passed(self, items: Sequence[str | Report]) -> list[str | Report]:
         out: list[str | Report] = []
         for item in items:
-            if isinstance(item, str):
+            if not isinstance(item, str):
+                out += self._reported(item)
+            elif self._crashes.open or self._hinted(item):
                 out += self._crashes.feed(item)
             else:
-                out += self._reported(item)
+                self._crashes.remember([item])
+                out.append(item)
         self._update()
         return out
 

@@ -17,7 +17,7 @@ from .limits import Limits
 from .lines import LineSplitter, Split
 from .parser import Found, LogParser
 from .presets import UnknownPreset, compose
-from .presets.pairs import read_pairs
+from .presets.pairs import PairReader
 from .progress import ProgressMeter
 from .sieve import Sieve, Use
 from .tracebacks import Report
@@ -56,8 +56,11 @@ class Pipeline:
         self._book = meaning.book_with(advice)
         self._language: Language = language
         self._splitters = {stream: LineSplitter(self._limits) for stream in STREAMS}
-        self._recognisers = {stream: FaultRecogniser(self._limits, self._ordinary, app_roots) for stream in STREAMS}
+        self._recognisers = {
+            stream: FaultRecogniser(self._limits, self._ordinary, app_roots, self._hinted) for stream in STREAMS
+        }
         self._sieve = self._made_sieve()
+        self._pairs = PairReader()
         self._meter = ProgressMeter(self._limits)
         self._findings = Findings(self._limits, self._language)
         self._printed = False
@@ -161,6 +164,7 @@ class Pipeline:
         while at < len(lines):
             self._items(recogniser.feed(lines[at]), stream, at_ms, out)
             at += 1
+            at += recogniser.run(lines, at)
             if not recogniser.open:
                 break
         return at
@@ -172,7 +176,11 @@ class Pipeline:
         use = self._sieve.use(line)
         if use.bar and read_progress(line):
             return True
-        return bool(use.parsers) and any(reading.values() is not None for reading in read_pairs(line))
+        return bool(use.parsers) and any(reading.values() is not None for reading in self._pairs.read(line))
+
+    def _hinted(self, line: str) -> bool:
+        """Whether an error may begin with this line."""
+        return self._sieve.use(line).fault
 
     def _items(self, items: Iterable[str | Report], stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
         for item in items:

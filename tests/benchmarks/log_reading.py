@@ -39,37 +39,36 @@ TWELVE = [
     )
 ]
 WORDS = (
-    "loaded",
-    "cached",
-    "shard",
-    "worker",
-    "from",
-    "disk",
-    "queue",
-    "image",
-    "batch",
-    "reader",
-    "prefetch",
-    "model",
-    "layer",
-    "saved",
-    "file",
-    "to",
-    "path",
+    *("loaded", "cached", "shard", "worker", "from", "disk", "queue", "image", "batch", "reader", "prefetch", "model"),
+    *("layer", "saved", "file", "to", "path"),
 )
+SAID = (
+    "reader: loaded shard {a} of the cache in the background",
+    "worker {b} waits for the queue",
+    "decoded /data/train/{c}/{a}.png",
+    "checkpoint written to /output/step_{a}",
+    "GET /v1/batches/{a} HTTP/1.1 200",
+    "optimizer state moved to the host, {a} tensors",
+    "rank {b} joined the group at 10.0.0.{b}:29500",
+    "tokenized part {b} of {c}",
+    "connection {a} closed by {c}",
+    "garbage collected, generation {b}",
+)
+NAMES = ("cats", "dogs", "birds", "ships", "trucks", "deer", "frogs", "horses")
 
 
 def plain(rng: random.Random, number: int) -> str:
-    """A line that shows no metric: three of the usual kinds."""
-    kind = rng.randrange(3)
-    if kind == 0:
+    """A line that shows no metric: ten things that programs say, with and without a logging library's prefix."""
+    said = rng.choice(SAID).format(a=rng.randrange(10**6), b=rng.randrange(16), c=rng.choice(NAMES))
+    if rng.random() < 0.5:
         second = number % 60
-        return (
-            f"2026-11-23 14:{second:02d}:{second:02d},{number % 1000:03d} INFO reader {' '.join(rng.sample(WORDS, 5))}"
-        )
-    if kind == 1:
-        return f"{' '.join(rng.sample(WORDS, 6))} {rng.randrange(10**6)}"
-    return f"[worker {rng.randrange(16)}] {' '.join(rng.sample(WORDS, 4))} /data/train/{rng.randrange(10**5)}.png"
+        return f"2026-11-23 14:{second:02d}:{second:02d},{number % 1000:03d} INFO {said}"
+    return said
+
+
+def prose(rng: random.Random, number: int) -> str:
+    """A line of random words: hardly two of them have one shape, so that nothing can be remembered."""
+    return f"[worker {rng.randrange(16)}] {' '.join(rng.sample(WORDS, 7))} {number}"
 
 
 def metric(rng: random.Random, number: int) -> str:
@@ -93,7 +92,7 @@ def bar(rng: random.Random, number: int) -> str:
 
 
 def traceback(rng: random.Random, number: int) -> str:
-    """A traceback of seven lines."""
+    """A traceback."""
     which = rng.randrange(20)
     return (
         "Traceback (most recent call last):\n"
@@ -104,14 +103,20 @@ def traceback(rng: random.Random, number: int) -> str:
     )
 
 
+LINES_EACH = 8
+"""Lines of a traceback."""
 LOGS: dict[str, tuple[float, float, float]] = {
     "plain": (0, 0, 0),
     "metrics": (0.10, 0, 0),
     "bars": (0, 1, 0),
-    "tracebacks": (0, 0, 0.01),
-    "mixed": (0.10, 0, 0.01),
+    "tracebacks": (0, 0, 0.01 / LINES_EACH),
+    "mixed": (0.10, 0, 0.01 / LINES_EACH),
+    "prose": (0, 0, 0),
+    "failures": (0, 0, 0.01),
 }
-"""name -> share of metric lines, of bars and of tracebacks among the records; the rest is plain."""
+"""name -> share of metric lines, of bars and of tracebacks among the records; the rest is plain. In `tracebacks` and
+`mixed` one line in a hundred is a traceback's; in `failures` one in a hundred begins one.
+"""
 
 
 def made(name: str, lines: int) -> bytes:
@@ -130,7 +135,7 @@ def made(name: str, lines: int) -> bytes:
         elif draw < tracebacks + metrics + bars:
             out.append(bar(rng, count))
         else:
-            out.append(plain(rng, count))
+            out.append(prose(rng, count) if name == "prose" else plain(rng, count))
         count += 1
     return ("\n".join(out) + "\n").replace("\r\n", "\r").encode()
 

@@ -59,9 +59,8 @@ class Learned:
 
     def values(self, line: str) -> dict[str, float | None]:
         """The values of this line; a float may be infinite."""
-        return dict(
-            zip(self.names, [of(text) for of, text in zip(self.types, self.parts(line), strict=True)], strict=True)
-        )
+        texts = self.parts(line)
+        return {name: of(text) for name, of, text in zip(self.names, self.types, texts, strict=True)}
 
 
 class Learner:

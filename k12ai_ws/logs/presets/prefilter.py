@@ -9,7 +9,8 @@ _HEADS = (
 )
 SIGNS = "|".join(
     [
-        r"(?:^|[^0:.])0*\.0",  # a fraction, but not that of a time of day (00:00:00.000)
+        # A fraction, but not that of a time of day (00:00:00.000), an address (10.0.0.1) or a version in a path.
+        r"(?:^|[^0:./])0*\.0+(?:$|[^0.]|\.(?:$|[^0]))",
         rf"=\s*{_OPENED}0",  # a value behind its name, but not the parts of a time of day
         rf"[^0]:\s*{_OPENED}0",
         rf"[A-Za-z_@]0+:{_OPENED}0",

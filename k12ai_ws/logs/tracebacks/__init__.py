@@ -1,5 +1,6 @@
 """Python tracebacks of every shape, found line by line in a log."""
 
-from .recogniser import HINTS, Report, TracebackRecogniser
+from .hints import HINTS
+from .recogniser import Report, TracebackRecogniser
 
 __all__ = ["HINTS", "Report", "TracebackRecogniser"]

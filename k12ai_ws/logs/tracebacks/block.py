@@ -1,7 +1,7 @@
 """One traceback while it is being read, line by line: where each exception's text ends, and where it all ends."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from k12ai_ws.logs.limits import Limits
@@ -34,6 +34,17 @@ class Block(TextReader):
         if verdict == "mine":
             self._keep(line, limits)
         return verdict
+
+    @property
+    def just_begun(self) -> bool:
+        """Whether the plain header of a first traceback is all that was read."""
+        return self.state == "frames" and len(self.raw) == 1 and not (self.prefix or self.tentative or self.width)
+
+    def take_frames(self, frames: Sequence[str]) -> None:
+        """Reads lines that `are_usual`, right after the header."""
+        self.part.frames += frames
+        self.raw += frames
+        self.size += 2 * sum(map(len, frames))
 
     def _keep(self, line: str, limits: Limits) -> None:
         self.raw.append(line)
@@ -250,3 +261,12 @@ class Block(TextReader):
     def restored(cls, state: Json) -> "Block":
         """The block of a dumped state."""
         return cls(**{**state, "parts": [Part(**part) for part in state["parts"]]})
+
+
+def are_usual(frames: Sequence[str], limits: Limits, ordinary: Callable[[str], bool]) -> bool:
+    """Whether a block would take each of these lines, after its header, as a line of its frames."""
+    read, expected = Block(parts=[Part()]), Block(parts=[Part()])
+    if any(read.take(line, limits, ordinary) != "mine" for line in frames):
+        return False
+    expected.take_frames(frames)
+    return read == expected

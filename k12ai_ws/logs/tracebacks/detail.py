@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from k12ai_ws.logs.limits import Limits
 from k12ai_ws.wire.bodies import Json
@@ -17,6 +18,7 @@ _LIBRARY = re.compile(
     r"|^<(?!stdin>|string>|ipython|unknown>|module>)"
 )
 """Where code lies that is not the user's: libraries, the interpreter's own files, code that libraries generate."""
+_REMEMBERED_LINES = 100
 _SUGGESTION = re.compile(r"\.? (?:Did you mean:? .{1,200}\?|(?:Or d|D)id you forget to import .{1,200}\?)$")
 _SUGGESTING = ("NameError", "AttributeError", "ImportError", "ModuleNotFoundError")
 """Python adds a suggestion to what it prints of these; it is no part of their own text."""
@@ -24,6 +26,18 @@ _SUGGESTING = ("NameError", "AttributeError", "ImportError", "ModuleNotFoundErro
 
 def frames_of(lines: Sequence[str], limits: Limits, roots: Sequence[str] | None) -> list[dict[str, Json]]:
     """The frames of these lines, in their order. A frame that Python printed as repeated carries `repeated`."""
+    if len(lines) > _REMEMBERED_LINES:
+        return _frames(lines, limits, roots)
+    return [dict(frame) for frame in _remembered(tuple(lines), limits, tuple(roots) if roots else None)]
+
+
+@lru_cache(maxsize=200)
+def _remembered(lines: tuple[str, ...], limits: Limits, roots: tuple[str, ...] | None) -> list[dict[str, Json]]:
+    """The same frames come again and again."""
+    return _frames(lines, limits, roots)
+
+
+def _frames(lines: Sequence[str], limits: Limits, roots: Sequence[str] | None) -> list[dict[str, Json]]:
     frames: list[dict[str, Json]] = []
     code: list[str] = []
 
@@ -99,7 +113,7 @@ def _one(part: Part, limits: Limits, roots: Sequence[str] | None) -> dict[str, J
         "exc_text": text[: limits.text_chars],
         "traceback": frames_of(part.frames, limits, roots),
     }
-    hidden = sum(int(match[1][:9]) for line in part.frames if (match := syntax.HIDDEN.match(line)))
+    hidden = sum(int(match[1][:9]) for line in part.frames if "hidden" in line and (match := syntax.HIDDEN.match(line)))
     if hidden or len(text) > limits.text_chars:
         out["truncated"] = hidden + max(0, len(text) - limits.text_chars)
     if suggestion:

@@ -8,16 +8,15 @@ from k12ai_ws.logs.limits import Limits
 from k12ai_ws.wire.bodies import Json, Severity
 
 from . import drawn, syntax
-from .block import Block
+from .block import Block, are_usual
 from .embedded import embedded_details
+from .hints import has_hint
 from .part import Part
 from .report import block_detail
 
-HINTS = ("rror", "raceback", "xception", 'File "', "nterrupt", "Exit", "Iteration", "Timeout", "Warning", "ell In[")
-"""Without one of these a line can begin no traceback."""
-
-
 _DRAWN = re.compile(rf"{drawn.BOX.pattern}|(?<![^\s|\]])(?={drawn.CELLS.pattern})")
+_RUN, _USUAL = 200, 100
+"""Most lines that are taken at once, and how many different ones are remembered."""
 _LOOK_BACK = 16
 """Ordinary lines remembered: the beginning of a chain may be among them, which only its separator gives away."""
 
@@ -34,16 +33,25 @@ class TracebackRecogniser:
     """Reads one stream. `feed` gives back, in order, the lines that belong to no traceback and the finished reports.
 
     A report waits until it is known whether it goes on: the next line says so, or `idle`, or the end of the log.
-    `ordinary` tells metric, progress and log lines from those that may belong to an exception's text.
+    `ordinary` tells metric, progress and log lines from those that may belong to an exception's text. `hinted` may tell
+    which lines have one of `HINTS` in them.
     """
 
-    def __init__(self, limits: Limits, ordinary: Callable[[str], bool], app_roots: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        ordinary: Callable[[str], bool],
+        app_roots: Sequence[str] | None = None,
+        hinted: Callable[[str], bool] | None = None,
+    ) -> None:
         self._limits = limits
         self._ordinary = ordinary
+        self._hinted = hinted or has_hint
         self._roots = app_roots
         self._blocks: list[Block] = []
         self._patterns: dict[str, re.Pattern[str]] = {}
         self._recent: list[str] = []
+        self._usual: dict[tuple[str, ...], bool] = {}  # frames -> whether each line is a frame's; a memo, no state
 
     @property
     def _before(self) -> str:
@@ -84,6 +92,28 @@ class TracebackRecogniser:
             return [*self._finished(block, "line", line), *self.feed(line)]
         return self._loose(line)
 
+    def run(self, lines: Sequence[str], start: int) -> int:
+        """Takes the frames of a traceback that has just begun, all at once, where they are as usual. The number of
+        lines taken: they give nothing. The same tracebacks come again and again.
+        """
+        if len(self._blocks) != 1 or not self._blocks[0].just_begun:
+            return 0
+        end = start
+        while end < len(lines) and end - start < _RUN and lines[end][:2] == "  ":
+            end += 1
+        if end == start or end == len(lines):
+            return 0
+        frames = tuple(lines[start:end])
+        usual = self._usual.get(frames)
+        if usual is None:
+            if len(self._usual) >= _USUAL:
+                self._usual.clear()
+            usual = self._usual[frames] = are_usual(frames, self._limits, self._ordinary)
+        if not usual:
+            return 0
+        self._blocks[0].take_frames(frames)
+        return len(frames)
+
     def _stripped(self, block: Block, line: str) -> str | None:
         """The line without the block's prefix, or None where it is not of this block."""
         if not block.prefix:
@@ -106,7 +136,7 @@ class TracebackRecogniser:
 
     def _loose(self, line: str, skip: int = -1) -> list[str | Report]:
         """A line of no open block: it begins one, or is ordinary."""
-        block = self._begun(line)
+        block = self._begun(line) if self._hinted(line) else None
         if block is None:
             self._went_by(line)
             return [line]

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from k12ai_ws.logs.limits import Limits
 from k12ai_ws.logs.ranks import rank_of
@@ -71,8 +72,7 @@ def fingerprint(detail: dict[str, Json]) -> str:
     frames = detail.get("traceback") or []
     own = [frame for frame in frames if frame["in_app"]] or frames[-1:]
     for frame in own[-20:]:
-        name = _steady(_SLASH.split(frame["filename"])[-1])
-        place = f"{name}:{frame['funcname']}:{frame['source'].strip()}"
+        place = _place(frame["filename"], frame["funcname"], frame["source"])
         if place != lines[-1]:  # how deep a recursion went is no difference
             lines.append(place)
     text = str(detail.get("exc_text") or "")
@@ -81,6 +81,12 @@ def fingerprint(detail: dict[str, Json]) -> str:
         lines += _inner_place(text)
     lines += [str(link.get("exc_type")) for link in detail.get("chain") or []]
     return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+@lru_cache(maxsize=1000)
+def _place(filename: str, funcname: str, source: str) -> str:
+    """The same places come again and again."""
+    return f"{_steady(_SLASH.split(filename)[-1])}:{funcname}:{source.strip()}"
 
 
 def _steady(text: str) -> str:

@@ -6,6 +6,7 @@ Sources: CPython's `traceback.py` (3.8 to 3.14), `faulthandler.c`, `threading.ex
 
 import ast
 import re
+from functools import lru_cache
 
 HEADER = "Traceback (most recent call last):"
 GROUP_HEADER = "  + Exception Group " + HEADER
@@ -162,6 +163,12 @@ def literal_text(sources: list[str]) -> tuple[str | None, int]:
     code = "\n".join(sources).strip()
     if "raise" not in code or len(code) > 4000 or _ODD_ESCAPE.search(code):
         return None, 0
+    return _raised_text(code)
+
+
+@lru_cache(maxsize=200)
+def _raised_text(code: str) -> tuple[str | None, int]:
+    """The same code fails again and again."""
     try:
         statement = ast.parse(code).body[0]
     except (SyntaxError, ValueError, MemoryError, RecursionError, IndexError):
