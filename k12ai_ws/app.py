@@ -29,7 +29,7 @@ from k12ai_ws.jobs.runner import Runner
 from k12ai_ws.jobs.threads import DaemonThreads
 from k12ai_ws.jobs.workspace import Folders
 from k12ai_ws.launching import choose_launcher
-from k12ai_ws.logs.rules import read_configured
+from k12ai_ws.logs.rules import for_nobody, read_configured
 from k12ai_ws.monitor.monitor import Monitor
 from k12ai_ws.monitor.nvml import NvmlReader
 from k12ai_ws.settings import Settings
@@ -79,6 +79,9 @@ class Server:
             undo.callback(bound.close)
         loop = asyncio.get_running_loop()
         registry = self._registry if self._registry is not None else await loop.run_in_executor(None, discover)
+        log_rules = read_configured(settings.logs.rules or ())
+        for odd in for_nobody(log_rules, {name: list(s.driver.tasks) for name, s in registry.services.items()}):
+            log.warning("the configuration: %s", odd)
         store = await self._open_store()
         undo.push_async_callback(store.close)
         launcher, note = await choose_launcher(settings)
@@ -109,7 +112,7 @@ class Server:
             default_time_limit_s=settings.jobs.time_limit_s,
             gpus=GpuPool(monitored(monitor)),
             budget=Budget(settings.jobs.cpus, settings.jobs.memory),
-            log_rules=read_configured(settings.logs.rules or ()),
+            log_rules=log_rules,
         )
         connections = Connections(settings.channel, time.monotonic)
         probe = LauncherProbe(launcher, note)

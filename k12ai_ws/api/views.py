@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from k12ai_ws.drivers.registry import Registry
 from k12ai_ws.jobs.life import status_of
 from k12ai_ws.jobs.queue import Place
+from k12ai_ws.logs.rules import rules_schema
 from k12ai_ws.wire.bodies import Json
 from k12ai_ws.wire.envelope import rfc3339
 from k12ai_ws.wire.job import JobRecord
@@ -60,6 +61,7 @@ def services_view(registry: Registry) -> dict[str, Json]:
             "distribution": service.distribution,
             "version": service.version,
             "log_rules_allowed": service.driver.log_rules_allowed,
+            "log_rules": rules_schema() if service.driver.log_rules_allowed else None,
             "tasks": {
                 task: {"ops": [f"{task}.start", f"{task}.stop"], "service_params": schema}
                 for task, schema in service.schemas.items()

@@ -77,7 +77,8 @@ def progress_line(body: Mapping[str, Any]) -> str:
 def error_lines(body: Mapping[str, Any], words: Words) -> Iterator[str]:
     """What happened, what its code means, the user's own lines, and what it came from."""
     detail: Mapping[str, Any] = body.get("detail") or {}
-    yield f"{words(str(body.get('severity', 'error')))} {body.get('code')}  {printable(body.get('descr', ''))}"
+    rank = f" [rank {detail['rank']}]" if "rank" in detail else ""
+    yield f"{words(str(body.get('severity', 'error')))} {body.get('code')}  {printable(body.get('descr', ''))}{rank}"
     raised = exception_text(detail)
     message = body.get("message")
     if message and printable(message) not in raised:

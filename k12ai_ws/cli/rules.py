@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from k12ai_ws.logs.parser import LogParser
     from k12ai_ws.logs.rules import Outcome, Rule, Trial
 
+MAX_FILE_BYTES = 1 << 20
+"""Largest file of rules; as many as there may be, at their longest, are a tenth of it."""
 SHOWN_CHARS = 160
 """Characters shown of a line of the log."""
 
@@ -72,7 +74,10 @@ def _of_file(file: str) -> "list[Rule]":
 
     try:
         with Path(file).open("rb") as source:
-            data: Any = tomllib.load(source)
+            content = source.read(MAX_FILE_BYTES + 1)
+            if len(content) > MAX_FILE_BYTES:
+                raise UsageError(f"--rules {file}: larger than {MAX_FILE_BYTES} bytes: this is no file of rules")
+            data: Any = tomllib.loads(content.decode())
     except OSError as e:
         raise UsageError(f"--rules {file}: {e.strerror}") from e
     except ValueError as e:  # TOMLDecodeError, or no UTF-8

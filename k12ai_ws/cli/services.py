@@ -51,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
             return Exit.OK
         for task in tasks if args.task is None else [args.task]:
             show_task(task, tasks[task]["service_params"], output)
+        if service.get("log_rules_allowed"):
+            output.line(output.words("rules_allowed"))
         return Exit.OK
 
     def show_all(answer: Mapping[str, Any], output: Output) -> int:

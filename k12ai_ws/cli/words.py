@@ -38,6 +38,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "没有服务: 请安装驱动插件, 例如 plugins/k12cv",
     ),
     "broken_plugin": ("plugin {plugin} failed to load: {error}", "插件 {plugin} 加载失败: {error}"),
+    "rules_allowed": (
+        "takes rules for a job's log: --rule REGEX, --rules FILE.toml (docs/rules.md)",
+        "可为任务日志指定规则: --rule REGEX, --rules FILE.toml (docs/rules.md)",
+    ),
     "no_params": ("no parameters", "没有参数"),
     "nothing_active": (
         "no job of user {user} and uuid {uuid} is active",

@@ -12,6 +12,21 @@ from k12ai_ws.wire.status import JobStatus, Reason
 STOPPING_SIGNALS = frozenset({signals.SIGTERM, signals.SIGKILL, signals.SIGINT})
 SHELL_SIGNAL = 128
 """A shell reports a child's death by signal n as exit code 128 + n."""
+CRASH_MS = 600_000
+"""An error longer before the job's end tells nothing of the signal that ended it."""
+_SIGNAL_WORDS: Mapping[str, signals.Signals] = {
+    "Segmentation fault": signals.SIGSEGV,
+    "Bus error": signals.SIGBUS,
+    "Illegal instruction": signals.SIGILL,
+    "Floating point exception": signals.SIGFPE,
+    "Trace/breakpoint trap": signals.SIGTRAP,
+    "Bad system call": signals.SIGSYS,
+    "Killed": signals.SIGKILL,
+    "Aborted": signals.SIGABRT,
+    "Terminated": signals.SIGTERM,
+    "KeyboardInterrupt": signals.SIGINT,
+}
+"""What a log calls the death by a signal."""
 
 EXCEPTION_REASONS: Mapping[int, Reason] = {
     Code.GPU_OUT_OF_MEMORY: Reason.GPU_OUT_OF_MEMORY,
@@ -64,7 +79,7 @@ def verdict(record: JobRecord, end: Exit, tail: Sequence[str] = (), suspect: Fau
         return Verdict(JobStatus.STOPPED, Reason.STOPPED_BY_USER, Code.STOPPED)
     if end.exit_code == 0:
         return Verdict(JobStatus.FINISHED, Reason.COMPLETED, Code.FINISHED)
-    return _own_death(_exception(record, suspect), end, tail)
+    return _own_death(_exception(record, suspect), end, tail, tells_signal=_tells_signal(record, suspect, end))
 
 
 def _is_stopped(record: JobRecord, end: Exit) -> bool:
@@ -108,10 +123,25 @@ def _exception(record: JobRecord, suspect: Fault | None) -> Verdict | None:
     return Verdict(JobStatus.FAILED, EXCEPTION_REASONS.get(code, Reason.EXCEPTION), code, None if told else suspect)
 
 
-def _own_death(exception: Verdict | None, end: Exit, tail: Sequence[str]) -> Verdict:
+def _tells_signal(record: JobRecord, suspect: Fault | None, end: Exit) -> bool:
+    """Whether the job's last exception is that of the signal that a shell says it ended by."""
+    told = record.last_error
+    error = told or (suspect.body() if suspect else {})
+    if told is not None and end.ended_ms is not None and end.ended_ms - int(told["timestamp"]) > CRASH_MS:
+        return False
+    detail = error.get("detail") or {}
+    text, code = str(detail.get("exc_text") or ""), detail.get("exit_code")
+    said = text.partition("\n")[0] if text.startswith("Fatal Python error") else str(detail.get("exc_type") or "")
+    of_it = next((number for word, number in _SIGNAL_WORDS.items() if word in said), None)
+    if isinstance(code, int) and code < 0:
+        of_it = signals.Signals(-code) if -code in set(signals.Signals) else None
+    return of_it is None or of_it == _signal_of(end)
+
+
+def _own_death(exception: Verdict | None, end: Exit, tail: Sequence[str], *, tells_signal: bool) -> Verdict:
     if exception is not None and _signal_of(end) in (None, signals.SIGABRT):
         return exception
-    if exception is not None and exception.code == Code.KILLED_BY_SIGNAL and end.signal is None:
+    if exception is not None and exception.code == Code.KILLED_BY_SIGNAL and end.signal is None and tells_signal:
         return Verdict(JobStatus.FAILED, Reason.SIGNAL, Code.KILLED_BY_SIGNAL, exception.fault)  # the log says so too
     if end.signal is not None:
         return _failed(Reason.SIGNAL, Code.KILLED_BY_SIGNAL, _about_signal(end.signal))

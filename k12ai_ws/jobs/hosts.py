@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 
 from k12ai_ws.drivers.registry import Registry
-from k12ai_ws.logs.parser import LogParser
+from k12ai_ws.logs.advice import BOOK, AdviceBook
 from k12ai_ws.logs.pipeline import Pipeline
-from k12ai_ws.logs.rules import ConfiguredRule, Rule, RuleError, with_rules
+from k12ai_ws.logs.rules import ConfiguredRule
 from k12ai_ws.store.store import LogPosition
-from k12ai_ws.wire.bodies import Fault, Json
+from k12ai_ws.wire.bodies import Fault
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.requests import FrameworkRequest, Refusal, refuse
 
-from .reading import LogReader
+from .pipelines import auto_pipeline, parsers_of
+from .reading import LogReader, is_whole
 from .workspace import DRIVER_TURNS, DriverHost, Folders
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Hosts:
         self._executor = executor
         self._timeout_s = timeout_s
         self._turns = {name: asyncio.Semaphore(DRIVER_TURNS) for name in registry.services}
+        self._books: dict[str, AdviceBook] = {}
 
     def of(self, record: JobRecord) -> DriverHost | None:
         """The host of the job's driver; None where no driver serves its task (any more)."""
@@ -53,6 +55,7 @@ class Hosts:
             self._folders,
             self._executor,
             turns=turns,
+            books=self._books,
             timeout_s=self._timeout_s,
             rules=self._rules,
         )
@@ -66,26 +69,34 @@ class Hosts:
 
     async def reader(self, record: JobRecord, host: DriverHost | None, start: LogPosition | None) -> LogReader:
         """The reader of a job's log. A driver that fails here costs only its own parsers."""
-        asked, configured = _rules(record.log_rules), _rules(record.configured_rules)
-
-        def pipeline(parsers: Sequence[LogParser | str | Rule], host: DriverHost | None = None) -> Pipeline:
-            made = with_rules([*asked, *parsers, *configured], language=record.language)
-            if host is None:
-                return Pipeline(made, language=record.language)
-            return Pipeline(made, classify=host.classify, advice=host.advice, language=record.language)
 
         def default() -> Pipeline:
-            return pipeline(["auto"])
+            return auto_pipeline(record, whole=is_whole(start))
 
         if host is None:
             return LogReader(record, default, start)
+        book = await self._book(record, host)
         try:
             parsers = await host.parsers()
-            return LogReader(record, lambda: pipeline(parsers, host), start)
+
+            def pipeline() -> Pipeline:
+                made = parsers_of(record, parsers, whole=is_whole(start))
+                return Pipeline(made, classify=host.classify, book=book, language=record.language)
+
+            return LogReader(record, pipeline, start)
         except Exception as e:
             log.exception("the driver of %s failed in parsers; reading with the preset auto", record.service_name)
             text = f"{host.blame('parsers', e)}; the log is read with the preset auto"
             return LogReader(record, default, start, notice=Fault(Code.WARNING, text, severity="warning"))
+
+    @staticmethod
+    async def _book(record: JobRecord, host: DriverHost) -> AdviceBook:
+        """The advice for the job's errors. A driver that fails here costs only its own."""
+        try:
+            return await host.book()
+        except Exception:
+            log.exception("the driver of %s failed in advice; the built-in is used alone", record.service_name)
+            return BOOK
 
     def _no_such_task(self, request: FrameworkRequest) -> Refusal:
         """The refusal of a request that no driver serves."""
@@ -105,14 +116,3 @@ class Hosts:
             + ", ".join(service.driver.tasks),
             fields=[{"loc": "op", "msg": "unknown task", "type": "unknown_task"}],
         )
-
-
-def _rules(stored: Sequence[Json] | None) -> Sequence[Rule]:
-    """The rules of a record. One that this version cannot read is left out: another server took it."""
-    rules = []
-    for data in stored or ():
-        try:
-            rules.append(Rule.from_json(data))
-        except RuleError as e:
-            log.error("a stored log rule cannot be read by this version, and is left out: %s", e)
-    return rules

@@ -187,5 +187,7 @@ def _end(record: JobRecord, found: Verdict, end: Exit | None, at_ms: int) -> Ste
     )
     if found.fault is not None:
         record = replace(record, last_error={"timestamp": at_ms, **found.fault.body(record.language)})
+    elif found.status is not JobStatus.FAILED:  # it did not die of what its log told; the events still tell it
+        record = replace(record, last_error=None)
     faults = (found.fault,) if found.fault is not None else ()
     return Step(record, (*faults, status_of(record)))

@@ -13,6 +13,7 @@ from k12ai_ws.wire.envelope import encode, envelope
 from k12ai_ws.wire.job import JobRecord
 
 from .culprit import Culprit
+from .pipelines import auto_pipeline
 
 TAIL_LINES = 10
 TAIL_CHARS = 300
@@ -53,13 +54,21 @@ NOTICE = "notice"
 
 
 def auto_reader(record: JobRecord, start: LogPosition | None, *, notice: Fault | None = None) -> "LogReader":
-    """Reads with the preset `auto` from `start` on, whoever read before, and after a restart too."""
-    return LogReader(record, lambda: Pipeline(["auto"], language=record.language), start, notice=notice, auto=True)
+    """Reads with the preset `auto` and the rules in the record (which cannot hang) from `start` on, whoever read
+    before, and after a restart too.
+    """
+    whole = start is None or (reads_auto(start) and is_whole(start))
+    return LogReader(record, lambda: auto_pipeline(record, whole=whole), start, notice=notice, auto=True)
 
 
 def reads_auto(start: LogPosition | None) -> bool:
     """Whether an `auto_reader` has come to this position."""
     return start is not None and isinstance(start.state, dict) and bool(start.state.get("auto"))
+
+
+def is_whole(start: LogPosition | None) -> bool:
+    """Whether the parsers that go on from this position know of all that is before it."""
+    return start is None or (isinstance(start.state, dict) and "pipeline" in start.state)
 
 
 def forgetting(start: LogPosition, why: str) -> LogPosition:
@@ -166,7 +175,10 @@ class LogReader:
             found, self._notices = [*((found[0][0], notice) for notice in self._notices), *found], []
         last: dict[str, Json] = {}
         events: list[NewEvent] = []
+        printed: list[str] = []  # the lines of the chunk that the events are of
+        before: object = None
         for at_ms, event in found:
+            printed, before = printed if isinstance(before, LogLines) or not isinstance(event, LogLines) else [], event
             try:
                 _check(event)
                 events.append(encode_event(self._record, event, at_ms))
@@ -183,8 +195,10 @@ class LogReader:
                     if own is not None:
                         last["last_error"] = own
                 case Fault(code=code, message=message, detail=detail) if _may_kill(detail):
-                    self._suspect = {"code": int(code), "message": message, "detail": dict(detail), "since": 0}
+                    since = _lines_since(detail, printed)
+                    self._suspect = {"code": int(code), "message": message, "detail": dict(detail), "since": since}
                 case LogLines(lines=lines):
+                    printed += lines
                     if self._suspect is not None:
                         self._suspect["since"] += len(lines)
                     kept = [line[:TAIL_CHARS] for line in lines[-TAIL_LINES:] if line.strip()]
@@ -199,6 +213,7 @@ class LogReader:
             text = f"the state of a log parser cannot be stored: {e}; a restart loses it"
             events += self._warn("state", text, found[-1][0])
         state = {"tail": self._tail, "suspect": self._suspect, "warned": sorted(self._warned), "auto": self.auto}
+        self._culprit.passes(found[-1][0])
         if (culprit := self._culprit.state) is not None:
             state["culprit"] = culprit
         if remembered is not None:
@@ -222,6 +237,14 @@ class LogReader:
 def _may_kill(detail: Mapping[str, Json]) -> bool:
     """Whether an error that looked handled is one that a process can die of: an exception or a crash."""
     return bool(detail.get("traceback") or detail.get("language"))
+
+
+def _lines_since(detail: Mapping[str, Json], printed: Sequence[str]) -> int:
+    """How many of a chunk's lines, whose event comes before what is read in them, stand below this error."""
+    last = str(detail.get("raw") or "").rstrip().rpartition("\n")[2].strip()
+    if not last:
+        return 0
+    return next((since for since, line in enumerate(reversed(printed)) if last in line), len(printed))
 
 
 def _check(event: object) -> None:

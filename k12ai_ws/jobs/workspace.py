@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from k12ai_ws.drivers.driver import Driver, Job, Refused
 from k12ai_ws.drivers.spec import LaunchSpec, Resources, Role
 from k12ai_ws.launchers.launcher import LaunchError, LaunchRequest
-from k12ai_ws.logs.advice import Advice
+from k12ai_ws.logs.advice import AdviceBook
+from k12ai_ws.logs.classify import book_with
 from k12ai_ws.logs.parser import LogParser
 from k12ai_ws.logs.rules import MAX_RULES, ConfiguredRule, Rule, RuleError, read_rules
 from k12ai_ws.wire.bodies import Fault, Json
@@ -73,15 +74,19 @@ class DriverHost:
         executor: Executor,
         *,
         turns: asyncio.Semaphore,
+        books: dict[str, AdviceBook],
         timeout_s: float = DRIVER_TIMEOUT_S,
         rules: Sequence[ConfiguredRule] = (),
     ) -> None:
-        """`turns` bounds the calls of this driver under way, the hung ones among them; `rules` are the operator's."""
+        """`turns` bounds the calls of this driver under way, the hung ones among them; `books` keeps the drivers'
+        advice once it is made, by service; `rules` are the operator's.
+        """
         self._driver = driver
         self._record = record
         self._folders = folders
         self._executor = executor
         self._turns = turns
+        self._books = books
         self._timeout_s = timeout_s
         self._rules = rules
         self._job: Job | None = None
@@ -261,10 +266,12 @@ class DriverHost:
 
         return await self._call(choose)
 
-    @property
-    def advice(self) -> Sequence[Advice]:
-        """What the driver says of its own errors."""
-        return tuple(self._driver.advice)
+    async def book(self) -> AdviceBook:
+        """What the driver says of its own errors, before what is said of every job's. Raises what the driver raises."""
+        name = self._record.service_name
+        if name not in self._books:
+            self._books[name] = await self._call(lambda: book_with(tuple(self._driver.advice)))
+        return self._books[name]
 
     def classify(self, fault: Fault) -> int | None:
         """The driver's code for a fault; blocking."""

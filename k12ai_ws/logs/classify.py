@@ -7,7 +7,7 @@ from itertools import islice
 from k12ai_ws.wire.bodies import Json
 from k12ai_ws.wire.codes import Code, Language
 
-from .advice import ADVICE, BOOK, Advice, AdviceBook, BuiltIn, Said, Spoken, behind, read
+from .advice import BOOK, Advice, AdviceBook, BuiltIn, Said, Spoken, behind, read
 from .advice.kinds import code_of_type
 
 MAX_BEHIND = 4
@@ -29,6 +29,15 @@ _SIGNAL = re.compile(
     r"(?:Segmentation fault|Aborted|Bus error|Illegal instruction|Floating[- ]point exception)(?![^ ])", re.IGNORECASE
 )
 _GROUPS = frozenset({"ExceptionGroup", "BaseExceptionGroup"})
+
+
+def given_code(code: object) -> int | None:
+    """The code that a driver gave for an error, None where it gave none. Raises ValueError for what is none."""
+    if code is None:
+        return None
+    if not isinstance(code, int) or code < Code.KEY_MISSING or code not in set(Code):
+        raise ValueError(f"it gave {code!r}, and that is no code of an error; {Code.VALUE_ERROR:d} is one")
+    return int(code)
 
 
 def explain(detail: Mapping[str, Json], language: Language, book: AdviceBook = BOOK) -> tuple[Code, str | None]:
@@ -67,7 +76,7 @@ def message_of(detail: Mapping[str, Json], language: Language, book: AdviceBook 
 
 def book_with(advice: Sequence[Advice]) -> AdviceBook:
     """The advice of a driver before that of this package."""
-    return AdviceBook((*advice, *ADVICE)) if advice else BOOK
+    return AdviceBook(advice, BOOK) if advice else BOOK
 
 
 def _own_code(said: Said, spoken: Spoken | None, book: AdviceBook) -> Code:

@@ -6,6 +6,7 @@ reader of crashes, and what that releases is ordinary.
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from k12ai_ws.wire.bodies import Json
 
@@ -13,8 +14,9 @@ from . import crashes, tracebacks
 from .crashes import CrashRecogniser
 from .limits import Limits
 from .tracebacks import Report, TracebackRecogniser
+from .tracebacks.hints import has_hint
 from .tracebacks.report import fingerprint
-from .tracebacks.syntax import FATAL, HEADER
+from .tracebacks.syntax import DYING, FATAL, HEADER
 
 HINTS = tuple(dict.fromkeys((*tracebacks.HINTS, *crashes.HINTS)))
 """Without one of these a line can begin no error."""
@@ -23,11 +25,6 @@ _ROOT_CAUSE = re.compile(
     r"Root Cause \(first observed failure\):\n\[\d{1,6}\]:\n(?:  [^\n]{0,400}\n){0,3}?  rank {1,8}: (?P<rank>\d{1,6})"
     r"[^\n]{0,80}\n  exitcode {1,8}: (?P<code>-?\d{1,6})"
 )
-
-
-def has_hint(line: str) -> bool:
-    """Whether this line may begin an error."""
-    return any(hint in line for hint in HINTS)
 
 
 class FaultRecogniser:
@@ -40,7 +37,7 @@ class FaultRecogniser:
         app_roots: Sequence[str] | None = None,
         hinted: Callable[[str], bool] | None = None,
     ) -> None:
-        self._hinted = hinted or has_hint
+        self._hinted = hinted or partial(has_hint, hints=HINTS)
         self._tracebacks = TracebackRecogniser(limits, ordinary, app_roots, self._hinted)
         self._crashes = CrashRecogniser(limits, ordinary, app_roots)
         self._open: list[object] = []
@@ -77,6 +74,15 @@ class FaultRecogniser:
         """Nothing came for a while: what is complete goes out."""
         out = self._passed(self._tracebacks.idle())
         out += self._crashes.idle()
+        self._update()
+        return out
+
+    def elsewhere(self, lines: Sequence[str]) -> list[str | Report]:
+        """The program goes on in another stream, with these lines; its farewells do not count."""
+        went_on = next((line for line in lines if line.strip() and not DYING.match(line[:300])), None)
+        if went_on is None or not self._crashes.open:
+            return []
+        out = self._crashes.elsewhere(went_on)
         self._update()
         return out
 

@@ -14,6 +14,7 @@ class Findings:
 
     def __init__(self, limits: Limits, language: Language) -> None:
         self._most = limits.names
+        self._longest = limits.name_chars
         self._language: Language = language
         self._not_finite = False
         self._too_many = False
@@ -21,15 +22,17 @@ class Findings:
     def metrics(self, item: Metrics, out: list[LogEvent]) -> None:
         """Appends the event, and the warnings that it is the first to give reason for."""
         values = item.values
+        if isinstance(values, Mapping) and not values:
+            return
         if not isinstance(values, Mapping) or (
-            len(values) <= self._most and _plain(values)
+            len(values) <= self._most and _plain(values, self._longest)
         ):  # a plugin may break its types' promise
             out.append(item)
         else:
             self._mended(values, out)
 
     def _mended(self, values: Mapping[str, float | None], out: list[LogEvent]) -> None:
-        kept = {name: _finite(value) for name, value in list(values.items())[: self._most]}
+        kept = {self._cut(name): _finite(value) for name, value in list(values.items())[: self._most]}
         if len(values) > self._most and not self._too_many:
             self._too_many = True
             out.append(Fault(Code.WARNING, self._too_many_message(), "warning"))
@@ -38,6 +41,10 @@ class Findings:
         if bad and not self._not_finite:
             self._not_finite = True
             out.append(self._not_finite_fault(bad))
+
+    def _cut(self, name: str) -> str:
+        too_long = isinstance(name, str) and len(name) > self._longest
+        return f"{name[: self._longest - 1]}…" if too_long else name
 
     def _too_many_message(self) -> str:
         return {
@@ -62,10 +69,12 @@ class Findings:
         self._not_finite, self._too_many = state
 
 
-def _plain(values: Mapping[str, float | None]) -> bool:
-    """Whether all are finite numbers: their sum says so at once. (A sum that overflows is looked at more closely.)"""
+def _plain(values: Mapping[str, float | None], longest: int) -> bool:
+    """Whether all are finite numbers: their sum says so at once. (A sum that overflows is looked at more closely.) And
+    no name is too long.
+    """
     try:
-        return math.isfinite(sum(values.values()))  # type: ignore[arg-type]
+        return math.isfinite(sum(values.values())) and max(map(len, values)) <= longest  # type: ignore[arg-type]
     except (TypeError, OverflowError):
         return False
 

@@ -35,5 +35,7 @@ class Limits:
     """Least time between two progress events of one bar: four a second."""
     bars_per_second: int = 8
     """Most bars that begin, or end because another one follows, within a second."""
+    name_chars: int = 200
+    """Longest name of a metric; a longer one is cut, and ends with an ellipsis."""
     names: int = 500
     """Most metrics of one event; a warning says once that there were more."""

@@ -23,12 +23,13 @@ class LogParser:
 
     signs: str | None = None
     """A regular expression (RE2's syntax) that is found in every line that can matter, where the line's digits are all
-    written as `0`: lines without it are not fed, and cost next to nothing. None: every line is fed.
+    written as `0` (`lap 0`, not `lap 1`): lines without it are not fed, and cost next to nothing. None: every line is
+    fed. Asked for once, before the first line.
     """
 
     exclusive: bool = False
-    """A line in which this parser found metrics is not fed to the parsers after it; its `close` is not asked for where
-    the log had not a single line.
+    """A line in which this parser found metrics is not fed to the parsers after it. Progress that it finds in a bar's
+    line counts in place of the bar's, where it is the first that the line is fed to.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "LogParser":
@@ -37,10 +38,10 @@ class LogParser:
         self.state = {}
         return self
 
-    def feed(self, line: str) -> Iterable[Found]:
+    def feed(self, line: str) -> Iterable[Found] | None:
         """What this line shows. A parser that raises is switched off for its job, with a warning event."""
         raise NotImplementedError
 
-    def close(self) -> Iterable[Found]:
-        """What was still held back when the log ended."""
+    def close(self) -> Iterable[Found] | None:
+        """What was still held back when the log ended. Not asked for where the log had not a single line."""
         return ()

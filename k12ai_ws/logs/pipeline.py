@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from k12ai_ws.wire.bodies import Fault, Json, LogEvent, LogLines, Metrics, Progress, Stream
-from k12ai_ws.wire.codes import Language
+from k12ai_ws.wire.codes import Code, Language
 
 from . import classify as meaning
-from .advice import Advice
+from .advice import BOOK, AdviceBook
 from .bars import SIGNS as BAR_SIGNS
 from .bars import read_progress
 from .faults import HINTS, FaultRecogniser
@@ -19,11 +19,11 @@ from .parser import Found, LogParser
 from .presets import UnknownPreset, compose
 from .presets.pairs import PairReader
 from .progress import ProgressMeter
-from .sieve import Sieve, Use
+from .sieve import Sieve, SignsError, Use, signs_of
 from .tracebacks import Report
 from .tracebacks.syntax import RECORD
 
-__all__ = ["Pipeline", "UnknownPreset"]
+__all__ = ["Pipeline", "SignsError", "UnknownPreset"]
 
 VERSION = 3
 """Of the dumped state."""
@@ -34,9 +34,10 @@ class Pipeline:
     """Reads one job's log.
 
     `parsers`: presets by name, or parser objects, which must be new: they hold the state of one log. `classify` may
-    give a better code for an error (a driver's own); one that raises is switched off like a parser. `advice` is the
-    driver's own, tried before the built-in. `language` is that of the messages. `app_roots`: folders of the user's own
-    code, where they are known. Raises UnknownPreset.
+    give a better code for an error (a driver's own); one that raises is switched off like a parser. `book` has the
+    advice, a driver's own before the built-in (`classify.book_with`); one that raises is left for the built-in.
+    `language` is that of the messages. `app_roots`: folders of the user's own
+    code, where they are known. Raises UnknownPreset, SignsError.
     """
 
     def __init__(
@@ -44,16 +45,17 @@ class Pipeline:
         parsers: Sequence[LogParser | str],
         *,
         classify: Callable[[Fault], int | None] | None = None,
-        advice: Sequence[Advice] = (),
+        book: AdviceBook = BOOK,
         language: Language = "en",
         limits: Limits | None = None,
         app_roots: Sequence[str] | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._parsers = compose(parsers)
+        self._signs = [signs_of(parser) for parser in self._parsers]
         self._off: set[int] = set()
         self._classify = classify
-        self._book = meaning.book_with(advice)
+        self._book = book
         self._language: Language = language
         self._splitters = {stream: LineSplitter(self._limits) for stream in STREAMS}
         self._recognisers = {
@@ -87,9 +89,8 @@ class Pipeline:
         for stream in STREAMS:
             self._read(self._splitters[stream].close(), stream, at_ms, out)
             self._items(self._recognisers[stream].close(), stream, at_ms, out)
-        for index, parser in enumerate(self._parsers):
-            if self._printed or not parser.exclusive:  # rules that matched nothing in no lines deserve no warning
-                self._report(self._ask(index, None), "stdout", at_ms, out)
+        for index in range(len(self._parsers)) if self._printed else ():
+            self._report(self._ask(index, None), "stdout", at_ms, out)
         out += self._meter.flush(at_ms)
         return out
 
@@ -125,12 +126,15 @@ class Pipeline:
     # ------------------------------------------------------------------ inside
 
     def _made_sieve(self) -> Sieve:
-        in_use = {i: parser.signs for i, parser in enumerate(self._parsers) if i not in self._off}
+        in_use = {i: signs for i, signs in enumerate(self._signs) if i not in self._off}
         return Sieve("|".join(map(re.escape, HINTS)), BAR_SIGNS, in_use)
 
     def _read(self, split: Split, stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
         lines = split.lines
         self._printed = self._printed or bool(lines)
+        for other, recogniser in self._recognisers.items():
+            if other != stream and recogniser.open:
+                self._items(recogniser.elsewhere(lines), other, at_ms, out)
         for start in range(0, len(lines), self._limits.lines_per_event):
             cut = split.truncated if not start else 0
             out.append(LogLines(stream, lines[start : start + self._limits.lines_per_event], cut))
@@ -190,10 +194,12 @@ class Pipeline:
                 out.append(self._fault(item, out))
 
     def _ordinary_line(self, line: str, use: Use, stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
-        if use.bar:
+        rules = use.parsers[:1] if use.bar and use.parsers and self._parsers[use.parsers[0]].exclusive else ()
+        asked = {index: self._ask(index, line) for index in rules}
+        if use.bar and not any(isinstance(item, Progress) for found in asked.values() for item in found):
             out += self._meter.draw(stream, [line], at_ms)
         for index in use.parsers:
-            found = self._ask(index, line)
+            found = asked[index] if index in asked else self._ask(index, line)
             if found and self._report(found, stream, at_ms, out) and self._parsers[index].exclusive:
                 return
 
@@ -205,7 +211,8 @@ class Pipeline:
             return ()
         parser = self._parsers[index]
         try:
-            return list(parser.close() if line is None else parser.feed(line))
+            found = parser.close() if line is None else parser.feed(line)
+            return () if found is None else list(found)
         except Exception as error:  # noqa: BLE001 - any bug of any plugin's parser
             self._off.add(index)
             self._sieve = self._made_sieve()
@@ -216,7 +223,7 @@ class Pipeline:
         metrics = False
         for item in found:
             if isinstance(item, Metrics):
-                metrics = True
+                metrics = metrics or item.values != {}
                 self._findings.metrics(item, out)
             elif isinstance(item, Progress):
                 out += self._meter.see(stream, item, at_ms)
@@ -224,8 +231,18 @@ class Pipeline:
                 out.append(item)
         return metrics
 
+    def _explained(self, detail: Mapping[str, Json], out: list[LogEvent]) -> tuple[Code, str | None]:
+        try:
+            return meaning.explain(detail, self._language, self._book)
+        except Exception as error:  # any bug of any plugin's advice
+            if self._book is BOOK:
+                raise
+            self._book = BOOK
+            out.append(broken("the driver's advice", error, self._language))
+            return meaning.explain(detail, self._language)
+
     def _fault(self, report: Report, out: list[LogEvent]) -> Fault:
-        code, message = meaning.explain(report.detail, self._language, self._book)
+        code, message = self._explained(report.detail, out)
         fault = Fault(
             code,
             message,
@@ -234,11 +251,11 @@ class Pipeline:
         )
         if self._classify is not None:
             try:
-                better = self._classify(fault)
+                better = meaning.given_code(self._classify(fault))
             except Exception as error:  # noqa: BLE001 - any bug of any plugin's classifier
                 self._classify = None
                 out.append(broken("the driver's classify", error, self._language))
             else:
                 if better is not None:
-                    fault = Fault(int(better), fault.message, fault.severity, fault.detail)
+                    fault = Fault(better, fault.message, fault.severity, fault.detail)
         return fault

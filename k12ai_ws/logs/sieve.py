@@ -5,17 +5,32 @@ shape may be is found out once, for all the new ones of a chunk together, and re
 function, and no part of any state.
 """
 
+import re
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import re2
 
+from .parser import LogParser
+
 _ALIKE = bytes.maketrans(b"123456789", b"000000000")
 _MOST = 8_192
 """Shapes remembered; then all are forgotten, and found out again."""
 _LONGEST = 512
 """Bytes of the longest shape that is remembered."""
+
+_NO_DIGIT = re.compile(
+    r"\\[xp]\{[^}]*\}|\\x[0-9A-Fa-f]{2}|\\[0-7]{1,3}|\\.|\(\?P?<\w*>|\{\d+(?:,\d*)?\}"
+    r"|\[\^\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]|\[\]?(?:\\.|\[:\^?\w+:\]|[^\]\\0])*0(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]",
+    re.DOTALL,
+)
+"""Parts of a pattern whose digits are no texts, and sets of characters that hold a `0` or all but some."""
+
+
+class SignsError(ValueError):
+    """A log parser's `signs` that cannot work; the text names the parser, and says what would be right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +110,37 @@ class Sieve:
         self._known |= {shape: fresh[shape] for shape in new.intersection(fresh)}
 
 
+def signs_of(parser: LogParser) -> str | None:
+    """The parser's `signs`, once it is sure that they can be found. Raises SignsError."""
+    name, signs = type(parser).__name__, parser.signs
+    if signs is None:
+        return None
+    if not isinstance(signs, str):
+        raise SignsError(f"signs of the log parser {name} must be a text or None, not {reprlib.repr(signs)}")
+    try:
+        _compiled(signs)
+    except (re2.error, UnicodeEncodeError) as e:
+        why = e.args[0].decode(errors="replace") if isinstance(e.args[0], bytes) else e
+        raise SignsError(f"signs {signs[:80]!r} of the log parser {name} are no pattern of RE2: {why}") from e
+    if digit := re.search("[1-9]", _NO_DIGIT.sub("", signs)):
+        raise SignsError(
+            f"signs {signs[:80]!r} of the log parser {name} have a {digit[0]} that no line has: they are searched in "
+            "lines whose digits are all written as 0; write 0 for it"
+        )
+    return signs
+
+
 def _whole_lines(signs: Iterable[str]) -> Any:
     """A pattern that finds the lines in which one of these is found."""
+    return _compiled(f"(?m)^.*(?:{'|'.join(f'(?:{sign})' for sign in signs)}).*$")
+
+
+def _compiled(pattern: str) -> Any:
     options = re2.Options()
     options.never_capture = True
     options.never_nl = True  # `\s` and `[^0]` never reach into the next line
     options.log_errors = False
-    return re2.compile(f"(?m)^.*(?:{'|'.join(f'(?:{sign})' for sign in signs)}).*$".encode(), options)
+    return re2.compile(pattern.encode(), options)
 
 
 def _lines_with(signs: Any, text: bytes) -> set[bytes]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from .bodies import Fault, Json
 from .codes import Code
@@ -74,7 +74,18 @@ class FrameworkRequest(Request):
     service_name: Name
     service_uuid: Identifier
     service_params: dict[str, Any]
-    log_rules: Annotated[list[Any], Field(max_length=MAX_LOG_RULES)] | None = None
+    log_rules: list[Any] | None = None
+
+    @field_validator("log_rules", mode="before")
+    @classmethod
+    def _rules(cls, value: object) -> object:
+        if value is not None and not isinstance(value, list):
+            raise PydanticCustomError(
+                "rule", f'must be a list of up to {MAX_LOG_RULES} rules, such as [{{"pattern": "loss=(?P<loss>.+)"}}]'
+            )
+        if value is not None and len(value) > MAX_LOG_RULES:
+            raise PydanticCustomError("too_long", f"there are {len(value)} rules: {MAX_LOG_RULES} are the most")
+        return value
 
     @property
     def task(self) -> str:

@@ -36,6 +36,8 @@ async def test_a_request_brings_rules(serve, generous):
     assert job["error"] is None
     (service,) = (await client.get("/k12ai/framework/services")).body["services"]
     assert service["log_rules_allowed"] is True
+    assert service["log_rules"]["maxItems"] == 50
+    assert {"pattern", "name", "scale", "contains"} < set(service["log_rules"]["items"]["properties"])
 
 
 async def test_through_the_channel_and_the_client(serve, generous):
@@ -60,7 +62,7 @@ async def test_without_leave_it_is_refused(client):
     assert reply.body["detail"]["fields"][0]["loc"] == "log_rules"
     assert await client.jobs() == []
     (service,) = (await client.get("/k12ai/framework/services")).body["services"]
-    assert service["log_rules_allowed"] is False
+    assert (service["log_rules_allowed"], service["log_rules"]) == (False, None)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +70,9 @@ async def test_without_leave_it_is_refused(client):
     [
         ([{"pattern": "loss(?=x)"}], "log_rules.0.pattern", "at character 5"),
         ([REWARD, {"patern": "x"}], "log_rules.1.patern", "did you mean pattern"),
-        ([REWARD] * 51, "log_rules", "50"),
-        ("loss", "log_rules", "list"),
+        ([REWARD] * 51, "log_rules", "there are 51 rules: 50 are the most"),
+        ("loss", "log_rules", 'a list of up to 50 rules, such as [{"pattern"'),
+        ({}, "log_rules", "a list of up to 50 rules"),
         ([None], "log_rules.0", "a table"),
     ],
 )
@@ -99,6 +102,14 @@ async def test_a_restarted_server_reads_on_with_the_rules_of_the_start(house):
     await client.until(job_id)
     assert await metrics(client, job_id) == [{"epoch": 1, "reward": 1}, {"epoch": 1, "reward": 2}]
     assert not await client.events(job_id, "error")
+
+
+async def test_configured_rules_for_nobody_are_told_of_at_the_start(serve, caplog):
+    await serve({"logs": {"rules": [ROUNDS, REWARD | {"services": ["nosuch"]}, REWARD | {"tasks": ["nope"]}]}})
+    said = [record.getMessage() for record in caplog.records if "logs.rules" in record.getMessage()]
+    assert len(said) == 2, said
+    assert "logs.rules.1: there is no service 'nosuch'; there are: toy" in said[0]
+    assert "logs.rules.2: there is no task 'nope'" in said[1]
 
 
 async def test_rules_that_found_nothing_are_told_of(serve, generous):

@@ -40,7 +40,9 @@ _Lane = tuple[tuple[str, Advice], ...]
 class AdviceBook:
     """Pieces of advice in the order in which they are tried; the first that holds speaks."""
 
-    def __init__(self, entries: Sequence[Advice]) -> None:
+    def __init__(self, entries: Sequence[Advice], then: "AdviceBook | None" = None) -> None:
+        """`then` is asked where none of these holds."""
+        self._then = then
         python = [entry for entry in entries if entry.about != "foreign"]
         foreign = [entry for entry in entries if entry.about != "python"]
         self._any = {False: _lane(_untyped(python)), True: _lane(_untyped(foreign))}
@@ -56,7 +58,7 @@ class AdviceBook:
                 if match is not None:
                     return Spoken(entry, match)
                 failed = entry
-        return None
+        return self._then.spoken(said) if self._then else None
 
     def first(self, said: Said) -> Advice | None:
         """The piece that speaks."""

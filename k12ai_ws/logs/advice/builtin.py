@@ -9,11 +9,13 @@ from .foreign import FOREIGN
 from .formats import FORMATS
 from .frames import FRAMES
 from .hub import HUB
+from .images import IMAGES
 from .imports import IMPORTS
 from .keras import KERAS
 from .labels import LABELS
 from .memory import MEMORY
 from .names import NAMES
+from .network import NETWORK
 from .operands import OPERANDS
 from .processes import PROCESSES
 from .shapes import SHAPES
@@ -27,11 +29,13 @@ ADVICE: tuple[Advice, ...] = (
     *MEMORY,
     *DEVICES,
     *PROCESSES,
+    *IMAGES,
     *SHAPES,
     *TENSORS,
     *LABELS,
     *CHECKPOINTS,
     *HUB,
+    *NETWORK,
     *KERAS,
     *TABULAR,
     *FRAMES,

@@ -152,6 +152,40 @@ DEVICES: tuple[Advice, ...] = (
     ),
     advice(
         "",
+        "uncorrectable ECC error|double bit ECC",
+        r"",
+        "the GPU's own memory is damaged: start the job again on another GPU, and tell the operator",
+        "GPU的显存硬件出错: 请换一块GPU重新运行, 并告知管理员",
+    ),
+    advice(
+        "",
+        "CUDA error: initialization error",
+        r"",
+        "the GPU could not be set up in this process: if a worker uses it after a fork, start workers with "
+        "mp.set_start_method('spawn'), and move tensors to the GPU in the main process alone",
+        "此进程无法初始化GPU: 若是fork出的子进程在使用GPU, 请用mp.set_start_method('spawn')启动, 并只在主进程中将张量"
+        "移到GPU",
+    ),
+    advice(
+        "",
+        "The detected CUDA version (",
+        r"detected CUDA version \(([\d.]{1,20})\) mismatches the version that was used to compile\s*PyTorch "
+        r"\(([\d.]{1,20})\)",
+        "the image has CUDA {1}, but its PyTorch was built with {2}, so nothing can be compiled for it: use an image "
+        "where both are the same",
+        "镜像中的CUDA为{1}, 而PyTorch是用{2}编译的, 无法编译扩展: 请使用两者一致的镜像",
+        code=Code.CONFIGURATION,
+    ),
+    advice(
+        "",
+        "Placeholder storage has not been allocated on MPS",
+        r"",
+        "the model is on the GPU of this Mac and the data is not: move both there with .to(device)",
+        "模型在此Mac的GPU上, 而数据不在: 请用.to(device)将两者放到同一设备",
+        code=Code.VALUE_ERROR,
+    ),
+    advice(
+        "",
         "DeferredCudaCallError|CUDA call failed lazily|CUDA unknown error|CUDA initialization",
         r"",
         "the GPU could not be set up: the driver and the image's CUDA may not fit, or CUDA_VISIBLE_DEVICES names a "
@@ -167,6 +201,14 @@ DEVICES: tuple[Advice, ...] = (
         "the CPU has no {1} for half precision ({2}): on a CPU use float32, without fp16 or autocast",
         "CPU不支持{2}半精度的{1}: 在CPU上请使用float32, 不要启用fp16或autocast",
         code=Code.NOT_IMPLEMENTED,
+    ),
+    advice(
+        "",
+        '_index" not implemented for|"cross_entropy_loss',
+        r"\"(nll_loss\w*_index|cross_entropy_loss\w*)\" not implemented for '(\w+)'",
+        "class labels must be whole numbers of type long, and are {2}: convert them with labels.long()",
+        "类别标签必须是long类型的整数, 实际为{2}: 请用labels.long()转换",
+        code=Code.TYPE_ERROR,
     ),
     advice(
         "",

@@ -1,6 +1,7 @@
 """One piece of advice: when it holds, and what it says."""
 
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -75,19 +76,24 @@ class Advice:
         self.check()
 
     def check(self) -> None:
-        """Raises AdviceError where a pattern is none, or a sentence has a value that nothing gives."""
-        for part in ("pattern", "facts", "source"):
+        """Raises AdviceError where a part is of a wrong type, a pattern is none, or a sentence has a value that nothing
+        gives.
+        """
+        for part in ("pattern", "facts", "source", "contains", "file"):
             text = getattr(self, part)
             if not isinstance(text, str) or len(text) > MAX_PATTERN_CHARS:
-                raise AdviceError(f"{part} must be a text of at most {MAX_PATTERN_CHARS} characters")
+                raise AdviceError(
+                    f"{part} must be a text of at most {MAX_PATTERN_CHARS} characters, not {reprlib.repr(text)}"
+                )
+        for part in ("pattern", "facts", "source"):
+            text = getattr(self, part)
             try:
                 re.compile(text)
             except re.error as e:
                 raise AdviceError(f"{part} {text[:80]!r} is no regular expression: {e}") from e
+        self._check_choices()
         if not (self.pattern or self.contains or self.types):
             raise AdviceError("it would hold for every error: give a pattern, `contains`, or `types`")
-        if self.code is not None and self.code not in MEANINGS:
-            raise AdviceError(f"code {self.code} is not in the contract's table (k12ai_ws.drivers.Code)")
         given = {str(n) for n in range(1, self.regex.groups + 1)} | {*self.regex.groupindex, "suggestion"}
         given |= {_REPEAT.sub("", name) for name in re.compile(self.facts).groupindex}
         for part in ("en", "zh"):
@@ -97,6 +103,24 @@ class Advice:
             for place in _PLACE.finditer(text):
                 if place[1] not in given:
                     raise AdviceError(f"{part} speaks of {place[0]}, but the patterns have no such group")
+
+    def _check_choices(self) -> None:
+        if not isinstance(self.types, str | tuple) or not all(isinstance(name, str) and name for name in self.types):
+            raise AdviceError(
+                f"types must be names in a tuple, or in one text with spaces between, not {reprlib.repr(self.types)}"
+            )
+        if self.speaker not in (None, "python", "foreign", "any"):
+            raise AdviceError(f"speaker must be 'python', 'foreign' or 'any', not {reprlib.repr(self.speaker)}")
+        if self.about == "python" and (dotted := sorted(name for name in self.names if "." in name)):
+            raise AdviceError(
+                f"types has {dotted[0]!r}: names stand without their modules, such as {dotted[0].rpartition('.')[2]!r}"
+            )
+        if self.contains and "" in self.hints:
+            raise AdviceError(
+                f"contains {self.contains[:80]!r} has an empty text between its |, which is in every error"
+            )
+        if self.code is not None and not (isinstance(self.code, int) and self.code in MEANINGS):
+            raise AdviceError(f"code {reprlib.repr(self.code)} is not in the contract's table (k12ai_ws.drivers.Code)")
 
     @cached_property
     def regex(self) -> re.Pattern[str]:

@@ -3,6 +3,10 @@
 from k12ai_ws.wire.codes import Code
 
 from .entry import Advice, advice
+from .packages import PACKAGES, SAME
+
+_RENAMED = "|".join(name.replace(".", r"\.") for name in sorted(PACKAGES, key=len, reverse=True))
+_SAME = "|".join(sorted(SAME))
 
 
 def _foreign(types: str, contains: str, pattern: str, en: str, zh: str, *, code: int | None = None) -> Advice:
@@ -11,6 +15,15 @@ def _foreign(types: str, contains: str, pattern: str, en: str, zh: str, *, code:
 
 
 FOREIGN: tuple[Advice, ...] = (
+    advice(
+        ("Segmentation fault", "Aborted", "Illegal instruction"),
+        "Fatal Python error",
+        r"",
+        "a library written in C or C++ failed inside, at the last line of Python shown: mostly its version does not "
+        "fit the others (torch, CUDA, numpy), or a file that it reads is broken",
+        "C/C++库内部出错, 位置是所示的最后一行Python代码: 多为与其他库 (torch、CUDA、numpy) 版本不匹配, 或文件损坏",
+        speaker="python",
+    ),
     _foreign(
         "Killed",
         "",
@@ -137,9 +150,24 @@ FOREIGN: tuple[Advice, ...] = (
     _foreign(
         "ModuleNotFound",
         "",
-        r"No module named '?([\w.]{1,200})",
+        rf"No module named '?((?:{_RENAMED})(?!\w))",
         "the module {1} is not installed here: add the package {1:package} to the job's image",
         "此环境没有安装模块{1}: 请在任务的镜像中安装{1:package}",
+    ),
+    _foreign(
+        "ModuleNotFound",
+        "",
+        rf"No module named '?((?:{_SAME})(?![\w.]))",
+        "the module {1} is not installed here: add the package {1} to the job's image",
+        "此环境没有安装模块{1}: 请在任务的镜像中安装包{1}",
+    ),
+    _foreign(
+        "ModuleNotFound",
+        "",
+        r"No module named '?([\w.]{1,200})",
+        "there is no module {1} here: a file or folder of your own must lie in the folder where the program is started "
+        "or in PYTHONPATH; for a library, see in its documentation which package has it",
+        "此环境没有模块{1}: 自己的文件或目录须位于启动程序的目录或PYTHONPATH中; 若是第三方库, 请在其文档中查找包名",
     ),
     _foreign(
         "UsageError",

@@ -50,18 +50,16 @@ FORMATS: tuple[Advice, ...] = (
         "LookupError",
         "Resource",
         r"Resource (?:\x1b\[\d+m)?'?([\w/-]{1,200})",
-        "NLTK lacks its data {1}, and a job has no network to fetch it: put nltk_data into the image or a mounted "
-        "folder, and "
-        "name that in NLTK_DATA",
-        "NLTK缺少数据{1}, 且任务没有网络无法下载: 请将nltk_data放入镜像或已挂载的目录, 并用NLTK_DATA指定",
+        "NLTK lacks its data {1}: put nltk_data into the image or a mounted folder, and name that in NLTK_DATA",
+        "NLTK缺少数据{1}: 请将nltk_data放入镜像或已挂载的目录, 并用NLTK_DATA指定",
         code=Code.FILE_NOT_FOUND,
     ),
     advice(
         "OSError",
         "[E050]",
         r"Can't find model '([^']{1,300})'",
-        "spaCy has no model {1} here, and a job has no network: add it to the image, or load it by its path",
-        "此处没有spaCy模型{1}, 且任务没有网络: 请放入镜像, 或按路径加载",
+        "spaCy has no model {1} here: add it to the image, or load it by its path",
+        "此处没有spaCy模型{1}: 请放入镜像, 或按路径加载",
         code=Code.FILE_NOT_FOUND,
     ),
     advice(
@@ -115,6 +113,14 @@ FORMATS: tuple[Advice, ...] = (
         r"line (\d+), column (\d+)",
         "the YAML file is wrong at line {1}, column {2}: check the indentation there, and put a space after each colon",
         "YAML文件第{1}行第{2}列有误: 请检查缩进, 冒号后须有空格",
+    ),
+    advice(
+        "ScannerError ParserError ComposerError YAMLError ReaderError",
+        "",
+        r"mapping values are not allowed|while (?:scanning|parsing) |expected <block end>|did not find expected"
+        r"|could not find expected|cannot start any token|special characters are not allowed",
+        "the YAML file is wrong: check the indentation, put a space after each colon, and use no tabs",
+        "YAML文件有误: 请检查缩进, 冒号后须有空格, 且不要使用制表符",
     ),
     advice(
         "TypeError",

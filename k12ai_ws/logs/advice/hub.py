@@ -1,8 +1,8 @@
-"""Advice on Hugging Face libraries, model hubs, downloads and networks."""
+"""Advice on Hugging Face libraries and model hubs."""
 
 from k12ai_ws.wire.codes import Code
 
-from .entry import Advice, advice, optional
+from .entry import Advice, advice
 
 HUB: tuple[Advice, ...] = (
     advice(
@@ -15,10 +15,9 @@ HUB: tuple[Advice, ...] = (
         r"We couldn't connect to|local cache|appropriate snapshot|outgoing traffic|offline mode|Couldn't reach|is "
         r"not a local "
         r"folder|Can't load (?:tokenizer for|the configuration|feature extractor|the model)|doesn't exist on the Hub",
-        "the model or dataset is not on this machine, and a job has no network: put it into the pretrained or "
-        "datasets folder, "
-        "and load it from there by its path",
-        "本机没有该模型或数据集, 且任务没有网络: 请将其放入预训练模型或数据集目录, 并按路径加载",
+        "the model or dataset is not on this machine, and could not be fetched (a container has no network unless its "
+        "service asks for one): put it into the pretrained or datasets folder, and load it from there by its path",
+        "本机没有该模型或数据集, 且无法下载 (容器默认没有网络): 请将其放入预训练模型或数据集目录, 并按路径加载",
         code=Code.FILE_NOT_FOUND,
     ),
     advice(
@@ -72,7 +71,7 @@ HUB: tuple[Advice, ...] = (
     advice(
         "",
         "gated repo|401 Client Error|403 Client Error|Cannot access gated",
-        r"",
+        r"gated repo|40[13] Client Error[\s\S]{0,200}(?:huggingface\.co|hf\.co|hf-mirror\.com|modelscope\.cn)",
         "this model needs a permission on the hub: get it with your own account, and put the files into the "
         "pretrained folder",
         "该模型需要在hub上获得授权: 请用自己的账号下载后放入预训练模型目录",
@@ -203,60 +202,6 @@ HUB: tuple[Advice, ...] = (
         r"Could not convert (.{1,60}?) with type (\w{1,80})",
         "a column mixes types: {1} ({2}) stands among others; make all its values of one type first",
         "某一列混有不同类型: 其中有{1} ({2}); 请先统一该列的类型",
-    ),
-    advice(
-        "",
-        "internet connection|URL fetch failure|Name or service not known|Temporary failure in name resolution|Max "
-        "retries exc"
-        "eeded|Network is unreachable|Failed to resolve|getaddrinfo failed|No route to host|nodename nor servname"
-        "|Could not r"
-        "esolve host|All connection attempts failed",
-        optional(
-            r"(?:fetch failure on|host='|Could not resolve host: |Failed to resolve ')(?:https?://)?([\w.-]{1,200})"
-        ),
-        "jobs run without a network, so nothing can be downloaded[[ from {1}]]: put models into the pretrained "
-        "folder and data "
-        "into the datasets folder before the job starts",
-        "任务没有网络, 无法[[从{1}]]下载: 请在启动前将模型放入预训练模型目录, 数据放入数据集目录",
-    ),
-    advice(
-        "LocalEntryNotFoundError OfflineModeIsEnabled URLError MaxRetryError ConnectTimeout ReadTimeout "
-        "ReadTimeoutError ConnectTimeoutError gaierror "
-        "ConnectError "
-        "NewConnectionError NameResolutionError SSLError ProxyError ClientConnectorError EndpointConnectionError "
-        "HTTPError "
-        "IncompleteRead ChunkedEncodingError ContentTooShortError",
-        "",
-        r"",
-        "a download failed: jobs run without a network; put models into the pretrained folder and data into the "
-        "datasets folder",
-        "下载失败: 任务没有网络, 请将模型放入预训练模型目录, 数据放入数据集目录",
-    ),
-    advice(
-        "ConnectionRefusedError",
-        "",
-        r"",
-        "nothing listens at that address: jobs reach only themselves (no network), and the other side must be "
-        "started first",
-        "该地址没有服务在监听: 任务只能访问自身 (没有网络), 且对方须先启动",
-    ),
-    advice(
-        "ConnectionResetError ConnectionAbortedError ConnectionError RemoteDisconnected",
-        "",
-        r"",
-        "the other side closed the connection: it failed or ended first (look at its error), or a download needs a "
-        "network "
-        "that jobs do not have",
-        "对方关闭了连接: 请先查看对方的报错; 若是下载, 任务没有网络",
-    ),
-    advice(
-        "TimeoutError",
-        "",
-        r"",
-        "something waited for did not come in time: another process has ended or hangs, or a network is needed that "
-        "jobs do "
-        "not have",
-        "等待超时: 另一进程已退出或卡住, 或需要网络而任务没有网络",
     ),
 )
 """Tried in this order; the first that holds speaks."""

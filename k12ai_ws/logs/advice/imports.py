@@ -3,9 +3,10 @@
 from k12ai_ws.wire.codes import Code
 
 from .entry import Advice, advice, optional
-from .packages import PACKAGES
+from .packages import PACKAGES, SAME
 
 _RENAMED = "|".join(name.replace(".", r"\.") for name in sorted(PACKAGES, key=len, reverse=True))
+_SAME = "|".join(sorted(SAME))
 
 IMPORTS: tuple[Advice, ...] = (
     advice(
@@ -34,6 +35,22 @@ IMPORTS: tuple[Advice, ...] = (
     ),
     advice(
         "ModuleNotFoundError",
+        "'distutils'",
+        r"No module named '(distutils)'",
+        "{1} is no longer a part of Python (since 3.12): add the package setuptools to the job's image, which brings "
+        "it, or use an image with an older Python",
+        "Python 3.12起不再包含{1}: 请在任务的镜像中安装setuptools (其中带有它), 或使用旧版Python镜像",
+    ),
+    advice(
+        "ModuleNotFoundError",
+        "'imp'|'asyncore'|'asynchat'|'smtpd'",
+        r"No module named '(imp|asyncore|asynchat|smtpd)'",
+        "{1} is no longer a part of Python (since 3.12): use a newer version of the library that wants it, or an image "
+        "with an older Python",
+        "Python 3.12起不再包含{1}: 请升级用到它的库, 或使用旧版Python镜像",
+    ),
+    advice(
+        "ModuleNotFoundError",
         "",
         rf"No module named '?((?:{_RENAMED})(?![\w]))",
         "the module {1} is not installed here: its package is {1:package}; add that to the job's image",
@@ -42,12 +59,26 @@ IMPORTS: tuple[Advice, ...] = (
     advice(
         "ModuleNotFoundError",
         "",
+        rf"No module named '?((?:{_SAME})(?![\w.]))",
+        "the module {1} is not installed here: add the package {1:package} to the job's image",
+        "此环境没有模块{1}: 请在任务的镜像中安装包{1:package}",
+    ),
+    advice(
+        "ModuleNotFoundError",
+        "",
         r"No module named '?([\w.]{1,200})",
-        "the module {1} is not installed here[[, or misspelt: perhaps {suggestion} is meant]]: check the import, or "
-        "add the "
-        "package {1:package} to the job's image (a file of your own must be beside the script)",
-        "此环境没有模块{1}[[, 或拼写有误 (也许是{suggestion})]]: 请检查import, 或在镜像中安装包{1:package} (自己的文"
-        "件须与脚本在一起)",
+        "there is no module {1} here[[, perhaps {suggestion} is meant]]: a file or folder of your own must lie beside "
+        "the script that is started, or its folder in PYTHONPATH; for a library, see in its documentation which "
+        "package has it, and add that to the job's image",
+        "此环境没有模块{1}[[, 也许是{suggestion}]]: 自己的文件或目录须与启动的脚本在一起, 或将其所在目录加入PYTHONPATH;"
+        " 若是第三方库, 请在其文档中查找包名并装入镜像",
+    ),
+    advice(
+        "ImportError",
+        "Missing optional dependency",
+        r"Missing optional dependency '([\w.-]{1,80})'",
+        "pandas needs the package {1} for this: add it to the job's image",
+        "pandas执行此操作需要包{1}: 请在任务的镜像中安装",
     ),
     advice(
         "ImportError",

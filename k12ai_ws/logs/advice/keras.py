@@ -34,6 +34,23 @@ KERAS: tuple[Advice, ...] = (
         "标签形状为{1}{3}, 模型输出为{2}{4}: 整数标签请用sparse_categorical_crossentropy, 最后一层的输出数应等于类别数",
     ),
     advice(
+        "ValueError InvalidArgumentError",
+        "must have the same shape, received|must be the same size",
+        r"`?logits`? and `?labels`? must (?:have the same shape|be the same size)[,:]? "
+        r"(?:received|logits_size=)? ?\(?([(\[][^)\]]{0,100}[)\]]) (?:vs|labels_size=)\.? ?([(\[][^)\]]{0,100}[)\]])",
+        "the model's output has the shape {1} and the labels {2}: give the last layer as many outputs as the labels "
+        "have, or use sparse_categorical_crossentropy for whole-number labels",
+        "模型输出的形状为{1}, 标签为{2}: 请使最后一层的输出数与标签一致, 整数标签请用sparse_categorical_crossentropy",
+    ),
+    advice(
+        "TypeError",
+        "Descriptors cannot ",
+        r"Descriptors cannot (?:not )?be created directly",
+        "a package was made for an older protobuf than the one in this image: install protobuf<=3.20.3, or a newer "
+        "version of that package",
+        "某个包是为更旧的protobuf生成的: 请安装protobuf<=3.20.3, 或升级该包",
+    ),
+    advice(
         "",
         "Dimensions must be equal, but are|Incompatible shapes: |Matrix size-incompatible|both shapes must be equal",
         r"but are (\d+) and (\d+)|Incompatible shapes: (\[[^\]]{0,300}\]) vs\. (\[[^\]]{0,300}\])|In\[0\]: "

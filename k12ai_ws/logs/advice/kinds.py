@@ -1,8 +1,9 @@
 """Types of exceptions, and the code of the contract that each has.
 
 A type that is derived from one of Python's own has that one's code, wherever the library that defines it lives: what
-a program may catch by one name is one kind of error. Read from the classes of CPython 3.8 to 3.14, numpy, pandas,
-scikit-learn, PyTorch, TensorFlow, Keras, JAX, XGBoost, pyarrow, datasets, huggingface_hub, PyYAML and OmegaConf.
+a program may catch by one name is one kind of error. (One is left out: SSLCertVerificationError is a ValueError to
+Python, but a matter of the network.) Read from the classes of CPython 3.8 to 3.14, numpy, pandas, scikit-learn,
+PyTorch, TensorFlow, Keras, JAX, XGBoost, pyarrow, datasets, huggingface_hub, PyYAML and OmegaConf.
 """
 
 import re
@@ -40,7 +41,7 @@ _NAMES: Mapping[Code, str] = {
         FormattedKeyError
     """,
     Code.ATTRIBUTE_ERROR: "AttributeError FrozenInstanceError OptionError ModuleAttributeError",
-    Code.SYNTAX_ERROR: "SyntaxError ParseError:xml",
+    Code.SYNTAX_ERROR: "SyntaxError ParseError:xml _IncompleteInputError",
     Code.INDENTATION_ERROR: "IndentationError TabError",
     Code.TYPE_ERROR: """
         TypeError UFuncTypeError _UFuncNoLoopError _UFuncBinaryResolutionError _UFuncCastingError
@@ -55,7 +56,7 @@ _NAMES: Mapping[Code, str] = {
         InvalidParameterError EmptyDataError ParserError MergeError IntCastingNaNError OutOfBoundsDatetime
         OutOfBoundsTimedelta DateParseError DuplicateLabelError ArrowInvalid ArrowCapacityError CastError
         SchemaInferenceError SplitsNotFoundError InvalidConfigName XGBoostError HFValidationError BadRequestError
-        InvalidURL MissingSchema InvalidSchema StatisticsError SSLCertVerificationError NarwhalsError ShapeError
+        InvalidURL MissingSchema InvalidSchema StatisticsError NarwhalsError ShapeError
         ValidationError InvalidArgumentError InvalidVersion InvalidRequirement UnidentifiedImageError
         DecompressionBombError InvalidFileException UnsetMetadataPassedError
     """,

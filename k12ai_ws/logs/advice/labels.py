@@ -171,10 +171,9 @@ LABELS: tuple[Advice, ...] = (
         "",
         "Dataset not found or corrupted|Dataset not found.",
         r"",
-        "torchvision did not find the dataset, and a job has no network to download it: put it into the datasets "
-        "folder, and "
-        "give that as root with download=False",
-        "torchvision未找到数据集, 且任务没有网络无法下载: 请放入数据集目录, 以其为root并设download=False",
+        "torchvision did not find the dataset in its root: put it into the datasets folder, and give that as root "
+        "with download=False",
+        "torchvision在root中未找到数据集: 请放入数据集目录, 以其为root并设download=False",
         code=Code.DATASET_MISSING,
     ),
     advice(

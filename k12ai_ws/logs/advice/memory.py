@@ -109,8 +109,10 @@ MEMORY: tuple[Advice, ...] = (
     ),
     advice(
         "",
-        "shared memory|/dev/shm|torch_shm_manager|Bus error",
-        r"insufficient shared memory|out of shared memory|unable to (?:open|mmap|write|resize).{0,40}shared memory"
+        "shared memory|/dev/shm|torch_shm_manager|Bus error|file </torch_",
+        r"insufficient shared memory|out of shared memory"
+        r"|unable to (?:open|mmap|write|resize|allocate)(?![^\n]*Too many open files).{0,40}"
+        r"(?:shared memory|</torch_\d)"
         r"|No space left on device.*?/dev/shm|/dev/shm.*?No space left|Bus error",
         "shared memory (/dev/shm) is too small for the data loader: use num_workers=0, or give the job more "
         "(resources.shm)",

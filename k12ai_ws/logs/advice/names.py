@@ -4,6 +4,8 @@ from k12ai_ws.wire.codes import Code
 
 from .entry import Advice, advice
 
+_OF_TENSORS = "to|cuda|cpu|device|float|long|half|detach|numpy|requires_grad|unsqueeze|squeeze|permute|view"
+
 NAMES: tuple[Advice, ...] = (
     advice(
         "UnboundLocalError NameError",
@@ -59,10 +61,80 @@ NAMES: tuple[Advice, ...] = (
     ),
     advice(
         "AttributeError",
+        "'list' object|'tuple' object",
+        rf"'(list|tuple)' object has no attribute '({_OF_TENSORS})'",
+        "this is a {1}, no tensor: use {2} on each of its elements ([t.to(device) for t in x]), or join them first "
+        "with torch.stack(x) (numbers: torch.tensor(x))",
+        "这是{1}而不是张量: 请对每个元素使用{2} ([t.to(device) for t in x]), 或先用torch.stack(x)合并 (数字用"
+        "torch.tensor(x))",
+    ),
+    advice(
+        "AttributeError",
+        "'dict' object|OrderedDict' object",
+        rf"'(?:dict|[\w.]{{0,80}}OrderedDict)' object has no attribute '({_OF_TENSORS})'",
+        "this is a dictionary, no tensor: use {1} on each of its values ({k: v.to(device) for k, v in x.items()}); "
+        "what a checkpoint holds goes into model.load_state_dict(x)",
+        "这是字典而不是张量: 请对每个值使用{1} ({k: v.to(device) for k, v in x.items()}); 检查点的内容请用"
+        "model.load_state_dict(x)载入",
+    ),
+    advice(
+        "AttributeError",
+        "'dict' object|OrderedDict' object",
+        r"'(?:dict|[\w.]{0,80}OrderedDict)' object has no attribute '(eval|train|parameters|forward|state_dict"
+        r"|load_state_dict|predict|zero_grad)'",
+        "this is a dictionary of weights, no model: create the model first, then model.load_state_dict(x)",
+        "这是保存权重的字典而不是模型: 请先创建模型, 再用model.load_state_dict(x)载入",
+    ),
+    advice(
+        "AttributeError",
+        "'dict' object",
+        r"'dict' object has no attribute '(has_key|iteritems|itervalues|iterkeys)'",
+        "{1} is of Python 2: write key in x, or x.items(), x.values(), x.keys()",
+        "{1}属于Python 2: 请写key in x, 或x.items()、x.values()、x.keys()",
+    ),
+    advice(
+        "AttributeError",
+        "'numpy.ndarray' object",
+        r"'numpy\.ndarray' object has no attribute '(numpy|cpu|detach)'",
+        "this is a numpy array already: leave .{1}() out",
+        "这已经是numpy数组: 请去掉.{1}()",
+    ),
+    advice(
+        "AttributeError",
+        "'numpy.ndarray' object",
+        rf"'numpy\.ndarray' object has no attribute '({_OF_TENSORS}|backward)'",
+        "this is a numpy array, no tensor: make one of it with torch.from_numpy(x)",
+        "这是numpy数组而不是张量: 请用torch.from_numpy(x)转换",
+    ),
+    advice(
+        "AttributeError",
         "'list' object",
-        r"'list' object has no attribute '(\w{1,80})'",
+        r"'list' object has no attribute '(shape|reshape|astype|mean|std|min|max|sum|dtype|T|ndim|argmax|flatten|tolist"
+        r"|size|dot)'",
         "this is a list, and lists have no {1}: take one of its elements, or make it an array with np.array(x)",
         "这是列表, 没有{1}: 请取其中的元素, 或用np.array(x)转换为数组",
+    ),
+    advice(
+        "AttributeError",
+        "'list' object",
+        r"'list' object has no attribute '(\w{1,80})'",
+        "this is a list, and lists have no {1}[[; perhaps {suggestion} is meant]]: take one of its elements (x[0]), or "
+        "loop over them",
+        "这是列表, 没有{1}[[; 也许是{suggestion}]]: 请取其中的元素 (x[0]), 或逐个遍历",
+    ),
+    advice(
+        "AttributeError",
+        "DataParallel' object|FullyShardedDataParallel' object",
+        r"'(DataParallel|DistributedDataParallel|FullyShardedDataParallel)' object has no attribute '(\w{1,80})'",
+        "the model is wrapped in {1}, and its own parts lie below module: write model.module.{2}",
+        "模型被{1}包装, 自己的部分在module之下: 请写model.module.{2}",
+    ),
+    advice(
+        "AttributeError",
+        "'function' object|'method' object|'builtin_function_or_method' object",
+        r"'(?:function|method|builtin_function_or_method)' object has no attribute '(\w{1,80})'",
+        "what stands before .{1} is a function that was not called: write brackets after its name (f().{1})",
+        "{1}之前的是未被调用的函数: 请在函数名后加上括号 (f().{1})",
     ),
     advice(
         "AttributeError",
@@ -79,6 +151,14 @@ NAMES: tuple[Advice, ...] = (
         "same name as "
         "the module",
         "{1}没有{2}[[; 也许是{suggestion}]]: 版本不同, 或您的某个文件与该模块同名",
+    ),
+    advice(
+        "AttributeError",
+        "object has no attribute",
+        r"'(str|int|float|bool|tuple|set|bytes|generator|range|map|filter|zip)' object has no attribute '(\w{1,80})'",
+        "a value of type {1} has nothing called {2}[[; perhaps {suggestion} is meant]]: it is perhaps not the value "
+        "that was expected here; print it and its type before this line",
+        "{1}类型的值没有{2}[[; 也许是{suggestion}]]: 它可能不是此处应有的值, 请在此行之前打印它及其类型",
     ),
     advice(
         "AttributeError",
@@ -102,6 +182,14 @@ NAMES: tuple[Advice, ...] = (
         r"",
         "the list is empty: check what should have filled it, such as a path or a filter that found nothing",
         "列表为空: 请检查本应填充它的代码, 如未找到文件的路径或过滤条件",
+    ),
+    advice(
+        "IndexError",
+        "invalid index of a 0-dim tensor",
+        r"",
+        "the tensor is one number and has no elements: write x.item() instead of x[0], such as loss.item() for "
+        "loss.data[0]",
+        "该张量只有一个数, 没有元素: 请用x.item()代替x[0], 如用loss.item()代替loss.data[0]",
     ),
     advice(
         "IndexError",

@@ -2,13 +2,57 @@
 
 from .entry import Advice, advice
 
+_FUNCTION = "'(?:function|method|builtin_function_or_method)'"
+
 OPERANDS: tuple[Advice, ...] = (
     advice(
         "TypeError",
+        "non-iterable NoneType",
+        r"",
+        "several names stand on the left of =, but the value on the right is None: the function called there forgot "
+        "its return, or found nothing",
+        "等号左边有多个变量, 而右边的值是None: 所调用的函数可能忘记了return, 或没有找到结果",
+    ),
+    advice(
+        "TypeError",
+        "cannot unpack non-iterable",
+        r"non-iterable ([\w.]{1,80})",
+        "several names stand on the left of =, but the right side is one single value of type {1}: return as many "
+        "values as there are names (return a, b)",
+        "等号左边有多个变量, 而右边只有一个{1}类型的值: 请返回同样多的值 (return a, b)",
+    ),
+    advice(
+        "TypeError",
+        "'NoneType' object is not subscriptable|'NoneType' object does not support item",
+        r"",
+        "what stands before the [...] is None: the function that was to give it forgot its return, or found nothing",
+        "[...]之前的值是None: 产生它的函数可能忘记了return, 或没有找到结果",
+    ),
+    advice(
+        "TypeError",
+        "'NoneType' object is not callable",
+        r"",
+        "what stands before the (...) is None, no function: it was never set, or the function that was to give it "
+        "forgot its return",
+        "(...)之前的值是None而不是函数: 它从未赋值, 或产生它的函数忘记了return",
+    ),
+    advice(
+        "TypeError",
         "'NoneType'",
-        r"'NoneType' object is not (\w{1,80})|type 'NoneType' is not (\w{1,80})|type 'NoneType' has no (len)",
-        "a value is None where something {1}{2}{3} is needed: a function forgot its return, or found nothing",
-        "某个值是None, 无法使用 ({1}{2}{3}): 可能是函数忘记了return, 或没有找到结果",
+        r"'NoneType' object (?:is not|does not support|cannot be interpreted)|type 'NoneType' (?:is not|has no)",
+        "a value is None where this line needs a real one (a list, a text, a number): a function forgot its return, or "
+        "found nothing",
+        "某个值是None, 而此处需要真正的值 (列表、文本或数字): 可能是函数忘记了return, 或没有找到结果",
+    ),
+    advice(
+        "TypeError",
+        "'function'|'method'|'builtin_function_or_method'",
+        rf"{_FUNCTION} object (?:is not (?!callable)|does not support|cannot be interpreted)"
+        rf"|of type {_FUNCTION} (?:is|has)"
+        rf"|operand type(?:\(s\))? for [^:]{{1,20}}: (?:'[\w.]{{1,80}}' and )?{_FUNCTION}"
+        rf"|instances of (?:'[\w.]{{1,80}}' and )?{_FUNCTION}|number, not {_FUNCTION}",
+        "a function was used where its result is needed: write brackets after its name (f() instead of f)",
+        "此处需要函数的结果, 却写了函数本身: 函数名后缺少括号 (应为f(), 而不是f)",
     ),
     advice(
         "TypeError",
@@ -40,8 +84,9 @@ OPERANDS: tuple[Advice, ...] = (
         "TypeError",
         "not subscriptable",
         r"'([\w.]{1,200})' (?:object )?is not subscriptable",
-        "a value of type {1} has no elements that [...] could read: print it and its type before this line",
-        "{1}不能用[...]读取: 请在此行之前打印它及其类型",
+        "a value of type {1} holds no elements, so [...] cannot be written after it: print it and its type before this "
+        "line",
+        "{1}类型的值没有元素, 其后不能写[...]: 请在此行之前打印它及其类型",
     ),
     advice(
         "TypeError",
@@ -131,11 +176,11 @@ OPERANDS: tuple[Advice, ...] = (
     ),
     advice(
         "TypeError",
-        "is not iterable|cannot unpack non-iterable|has no len()|is not an iterator|not a sequence|0-d tensor",
+        "is not iterable|has no len()|is not an iterator|not a sequence|0-d tensor",
         r"'?([\w.]{1,200})'? (?:object )?(?:is not iterable|has no len\(\)|is not an iterator|is not a sequence)"
-        r"|non-iterable (\w{1,80})|(0-d tensor)",
-        "a value of type {1}{2}{3} cannot be looped over or counted: make it a list, or use range(n)",
-        "{1}{2}{3}类型的值不能遍历或计数: 请改为列表, 或用range(n)",
+        r"|(0-d tensor)",
+        "a value of type {1}{2} cannot be looped over or counted: make it a list, or use range(n)",
+        "{1}{2}类型的值不能遍历或计数: 请改为列表, 或用range(n)",
     ),
     advice(
         "TypeError",

@@ -18,6 +18,7 @@ PACKAGES: Mapping[str, str] = {
     "community": "python-louvain",
     "cv2": "opencv-python-headless",
     "dateutil": "python-dateutil",
+    "distutils": "setuptools",
     "detectron2": "detectron2, built from its source",
     "docx": "python-docx",
     "dotenv": "python-dotenv",
@@ -82,6 +83,23 @@ PACKAGES: Mapping[str, str] = {
     "zmq": "pyzmq",
 }
 """Import name -> name of the package, where the two differ."""
+
+
+_SAME = """
+    accelerate aiohttp albumentations bitsandbytes catboost click cloudpickle cupy dask datasets deepspeed dgl
+    diffusers einops evaluate fastai fastapi flask flax gensim gradio gym gymnasium h5py httpx huggingface_hub
+    imageio imgaug jax jieba joblib kaggle keras kornia librosa lightgbm lightning loguru lxml matplotlib
+    mlflow monai networkx nibabel nltk numba numpy omegaconf onnx onnxruntime openai openpyxl optuna pandas
+    peft plotly polars psutil pyarrow pydantic pydicom pyspark pytest ray regex requests rouge_score sacrebleu
+    safetensors scipy seaborn sentencepiece seqeval setuptools shap soundfile spacy statsmodels sympy tabulate
+    tensorboard tensorboardX tensorflow termcolor thop tiktoken timm tokenizers toml torch torchaudio
+    torchinfo torchmetrics torchsummary torchtext torchvision tqdm transformers trl typer ultralytics urllib3
+    wandb webdataset xgboost xlrd yacs
+"""
+SAME = frozenset(_SAME.split())
+"""Libraries whose package has the import's name. A name that is in no table may be a file of one's own, and a package
+of that name a stranger's: nobody is told to install it.
+"""
 
 
 def package_of(module: str) -> str:

@@ -115,6 +115,14 @@ PROCESSES: tuple[Advice, ...] = (
     ),
     advice(
         "",
+        "waiting for clients",
+        r"waiting for clients\. (\d+)/(\d+) clients joined",
+        "only {1} of {2} processes of this training came together: start as many as WORLD_SIZE says, and look whether "
+        "one failed before",
+        "本次训练的{2}个进程只有{1}个连接成功: 请启动与WORLD_SIZE一致的进程数, 并查看是否有进程先出错",
+    ),
+    advice(
+        "",
         "Watchdog caught collective operation timeout|Timed out waiting|Timeout waiting for key|wait timeout after",
         r"",
         "the processes waited for each other in vain: one died or took another path; look at the first that failed",

@@ -172,15 +172,6 @@ SHAPES: tuple[Advice, ...] = (
     ),
     advice(
         "",
-        "(unbatched) or",
-        r"Expected (\d)D \(unbatched\) or (\d)D \(batched\) input to (\w{1,80}), but got input of size: "
-        r"(\[[^\]]{0,300}\])",
-        "{3} wants an input of {2} dimensions with the batch first, and got {4}: add the missing one with unsqueeze(0)",
-        "{3}需要{2}维输入 (第一维为batch), 实际为{4}: 请用unsqueeze(0)补上缺少的维度",
-        code=Code.VALUE_ERROR,
-    ),
-    advice(
-        "",
         "D input (got ",
         r"expected (\S{1,300}) input \(got (\S{1,300}) input\)",
         "the layer wants {1} input and got {2}: add or remove dimensions with unsqueeze or flatten, or use the layer "

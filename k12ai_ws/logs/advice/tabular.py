@@ -83,7 +83,7 @@ TABULAR: tuple[Advice, ...] = (
     advice(
         "",
         "only one class|greater than one; got 1 class|only one unique value|least populated class|number of splits "
-        "n_splits",
+        "n_splits|cannot be greater than the number of members",
         r"n_splits=(\d+)|only one class|got 1 class|one unique value|least populated class\w* in y ha",
         "a class has too few samples, or there is only one class: check the labels, shuffle before splitting, or use "
         "fewer "

@@ -134,7 +134,7 @@ TENSORS: tuple[Advice, ...] = (
     advice(
         "AttributeError",
         "has no attribute 'backward'",
-        r"'(\w{1,80})' object has no attribute 'backward'",
+        r"'(?!NoneType|tuple|list|dict|numpy)(\w{1,80})' object has no attribute 'backward'",
         "the loss is of type {1} and no tensor: leave out .item() or float() before backward()",
         "损失是{1}而不是张量: 请不要在backward()之前使用.item()或float()",
     ),

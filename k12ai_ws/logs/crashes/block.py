@@ -47,6 +47,7 @@ class CrashBlock:
     foreign: int = 0
     complete: bool = False  # the text can have no more lines
     at: int = 0  # the part that is being read
+    rested: bool = False  # a silence followed it
     lines: list[str] = field(default_factory=list)  # whole, as they came: those that may yet be given back
 
     # ------------------------------------------------------------------ reading
@@ -77,6 +78,21 @@ class CrashBlock:
             if self.proven and not self.tail and self.policy != Policy.LAST.value:
                 self.lines.clear()
         return verdict
+
+    def rests(self, kind: Kind) -> bool:
+        """Nothing came for a while: its text is over. Whether it stays open, for what follows decides what it is."""
+        if not self.proven or self.policy == Policy.FATAL.value:
+            return False
+        if self.policy != Policy.LAST.value:
+            if kind.free_text:
+                self.absorb()
+            self.complete = self.rested = True
+        return True
+
+    def killed(self, kind: Kind) -> bool:
+        """Whether it ended its process, whatever is printed after it."""
+        policy = self.policy
+        return self.dead or policy == Policy.FATAL.value or (policy == Policy.SUMMARY.value and not kind.mild)
 
     def untake(self) -> None:
         """The last line, which was to wait, is none of its own."""

@@ -42,6 +42,8 @@ class Kind:
     later: re.Pattern[str] | None = None
     """Further lines that only belong to it once its text is over."""
     frame: re.Pattern[str] | None = None
+    mild: bool = False
+    """Of a summary: ordinary output after it says that the program went on, and makes it a warning."""
     named_above: bool = False
     """A frame's function stands in the line above its place."""
     inner_first: bool = True

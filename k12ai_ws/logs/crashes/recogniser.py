@@ -235,7 +235,7 @@ class CrashRecogniser:
             self._recent = block.lines[-RECENT:]
             self._passed(len(block.lines))
             return list(block.lines)
-        mild = went_on and not block.dead and block.policy not in (Policy.FATAL.value, Policy.SUMMARY.value)
+        mild = went_on and not block.killed(kind)
         report = Report(crash_detail(block, kind, self._limits, self._roots), "warning" if mild else "error")
         self._since, self._echoed = len(released), block.policy == Policy.ECHO.value
         return [report, *released]
@@ -259,8 +259,12 @@ class CrashRecogniser:
         """Another reader of this stream reported an exception: what is open was before it, and is over."""
         return self._flush("line", "an exception")
 
+    def elsewhere(self, line: str) -> list[str | Report]:
+        """Another stream of the program goes on, with this line: what was followed by a silence here is over."""
+        return self._flush("elsewhere", line)
+
     def idle(self) -> list[str | Report]:
-        """Nothing came for a while: what is complete goes out."""
+        """Nothing came for a while: what ended its process goes out; of the rest, what follows decides what it is."""
         return self._flush("idle")
 
     def close(self) -> list[str | Report]:
@@ -272,10 +276,11 @@ class CrashRecogniser:
         kept: list[CrashBlock] = []
         while self._blocks:
             block = self._blocks.pop(0)
-            if why == "idle" and block.policy == Policy.LAST.value and block.proven:
+            stays = why == "elsewhere" and (not block.rested or bool(block.prefix))
+            if stays or (why == "idle" and block.rests(_BY_NAME[block.kind])):
                 kept.append(block)
             else:
-                out += self._finished(block, why, line)
+                out += self._finished(block, "line" if why == "elsewhere" else why, line)
         self._blocks[:] = kept
         return out
 

@@ -139,6 +139,8 @@ SHELLS: tuple[Kind, ...] = (
         Policy.SUMMARY,
         "make",
         "MakeError",
+        more=pattern(r"(?:g|gnu)?make(?:\[\d{1,4}\])?: "),
+        mild=True,
     ),
     Kind(
         "usage",

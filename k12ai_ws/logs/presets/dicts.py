@@ -11,13 +11,14 @@ from .reading import Reading, number
 from .vocabulary import POSITIONS, kind, normal
 
 _ITEM = re.compile(
-    r"""(['"])(?P<name>[^'"\n]{1,80})\1\s*:\s*(?P<list>\[)?(?:(?:np\.|numpy\.|torch\.|jnp\.)?[a-z]+\d*\()?['"]?"""
+    r"""(['"])(?P<name>[^'"\n]{1,80})\1\s*:\s*(?:(?:\w{1,20}\([^{}\n]{0,40})?(?P<opens>\{)|(?P<list>\[)?(?:(?:np\.|numpy\.|torch\.|jnp\.)?[a-z]+\d*\()?['"]?"""
     r"""(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?nan|[-+]?inf)(?=['",)}\]\s]|$)"""
-    r"""(?(list)(?=['"]?\)?\])|)""",
+    r"""(?(list)(?=['"]?\)?\])|))|(?P<closes>\})""",
     re.IGNORECASE,
 )
+_TUPLE = re.compile(r"""\(('[^'\n]{1,80}'|"[^"\n]{1,80}"), """)
+"""Of an ordered dictionary before Python 3.12: `OrderedDict([('loss', 0.5), ('acc', 0.9)])`."""
 _DEEPEST = 5
-_LONGEST_NAME = 200
 _LONGEST_NAME = 200
 _WHERE = POSITIONS.keys() - {"epochs", "steps", "iterations", "iters"}
 _INSIDE = re.compile(r"""\s*(?:["'\[\]{}]|[-+]?\d|true\b|false\b|null\b|None\b|True\b|False\b|nan\b|NaN\b)""")
@@ -40,9 +41,22 @@ def read_dict(text: str) -> Reading | None:
         if isinstance(parsed, dict):
             _flatten(parsed, "", reading, 0)
             return _without_settings(reading, parsed)
+    path: list[str] = []
     for match in _ITEM.finditer(body):
-        _place(reading, match["name"], number(match["number"]), match["number"])
+        if match["closes"]:
+            del path[-1:]
+        elif match["opens"]:
+            path.append(match["name"])
+        else:
+            _place(reading, "/".join([*path, match["name"]]), number(match["number"]), match["number"])
     return reading
+
+
+def ordered(text: str) -> str:
+    """The text, with an ordered dictionary in it written as a plain one."""
+    if "OrderedDict([(" not in text:
+        return text
+    return _TUPLE.sub(r"\1: ", text.replace("OrderedDict([", "{").replace("])", "}"))
 
 
 def _without_settings(reading: Reading, parsed: dict[str, Json]) -> Reading:
@@ -79,8 +93,6 @@ def _flatten(items: dict[str, Json], path: str, reading: Reading, depth: int) ->
 
 
 def _place(reading: Reading, name: str, value: float | None, printed: str) -> None:
-    if not (name.isprintable() and len(name) <= _LONGEST_NAME):
-        return  # half a surrogate, a control character: nothing that a name is made of
     if not (name.isprintable() and len(name) <= _LONGEST_NAME):
         return  # half a surrogate, a control character: nothing that a name is made of
     what = kind(name)

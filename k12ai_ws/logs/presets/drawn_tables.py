@@ -45,8 +45,11 @@ class DrawnTable:
             self._head(cells, framed=framed)
             return None
         header = self._state.get("drawn") or []
-        if len(header) == len(cells) and not is_preview(header):
-            return self._under(header, cells)
+        if len(header) == len(cells):
+            if kind(header[0]) == "position" and normal(header[1]) == "target":  # the columns behind it: what was tried
+                return CellReader(header[:2]).row(cells[:2])
+            if not is_preview(header):
+                return self._under(header, cells)
         return self._pair(cells) if len(cells) == 2 else None
 
     def _head(self, cells: list[str], *, framed: bool) -> None:

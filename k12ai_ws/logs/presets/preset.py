@@ -23,6 +23,8 @@ class Shape:
     pattern: re.Pattern[str]
     any_name: bool = False
     """Whatever `name` is, it is a metric; else a known one alone is."""
+    of_split: bool = False
+    """A `name` that begins with a split is a metric too, whatever stands behind it: `Valid MR at step 200: 51.9`."""
     whole: bool = False
     """Nothing else in the message is a metric."""
     rounds: bool = False
@@ -42,3 +44,5 @@ class Preset:
     readers: frozenset[Reader] = ALL
     marks: tuple[str, ...] = ()
     shapes: tuple[Shape, ...] = ()
+    only: bool = False
+    """Named numbers are read in lines of these shapes alone: the framework writes no others."""

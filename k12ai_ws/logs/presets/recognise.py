@@ -27,12 +27,6 @@ class Recogniser:
         self._state = state
         self._presets = presets
 
-    @staticmethod
-    def is_done(state: dict[str, Json]) -> bool:
-        """Whether no more lines are looked at."""
-        done: bool = state.get("looked", 0) >= _LINES
-        return done
-
     def look(self, line: str) -> None:
         """Looks for marks in this line. A form (tqdm, CSV) stands until a framework is recognised."""
         if is_over(self._state):

@@ -16,16 +16,22 @@ _PREFIX = re.compile(
 )
 _MOMENT = re.compile(r":|[A-Za-z]|\d{4}[-/.]\d|\d[-/.]\d{1,2}[-/.]\d")
 """What a time or a level has, and a count (`[1, 2000]`, `3/10`) has not."""
+_COUNT = re.compile(
+    r"\[\d{1,9}: {1,6}\d{1,9}/\d{1,9}\] "
+    r"|\W{0,3}(?!Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w{3}"
+    r" \d+\.\d+(?![-/:.,T\d]*\d)"
+)
+"""`[0: 10/30]`: an epoch and its batches, and `Acc 95.3`: no times."""
 _OWN_WORDS = re.compile(r"=|\d\.\d|\w: |\w \w|\bEp\. \d|\b(?:epoch|step|iter|iteration|batch|loss)\b", re.IGNORECASE)
 """What no field of a logging library's prefix has: a message has begun."""
-_OWN_NUMBERS = re.compile(r"=|\d\.\d|\b(?:epoch|step|iter|iteration|batch) \d", re.IGNORECASE)
+_OWN_NUMBERS = re.compile(r"=|\d\.\d|\b(?:epoch|step|iter|iteration|batch)[ \[]\d", re.IGNORECASE)
 """The same right behind the time, where several fields may stand together."""
 
 
 def message_of(line: str) -> str:
     """A log record's own words, behind the time, level, logger and place that the logging library put there."""
     record = RECORD.match(line)
-    if record is None or not _MOMENT.search(record[0]):
+    if record is None or not _MOMENT.search(record[0]) or _COUNT.match(line):
         match = _PREFIX.match(line)
         return line[match.end() :] if match else line
     end = record.end()

@@ -10,19 +10,19 @@ from .preset import Shape
 from .vocabulary import COUNTED, POSITIONS, PROSE, SPLITS, UNITS, kind, normal, words
 
 NUMBER = re.compile(
-    r"(?<![A-Za-z0-9_.@])(?<![A-Za-z0-9]-)(?<!@0\.\d:)(?<!@0\.\d\d:)(?P<number>[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-    r"|[-+]?(?:nan|inf(?:inity)?)(?![\w.]))",
+    r"(?<![A-Za-z0-9_.@^])(?<![A-Za-z0-9]-)(?<!@0\.\d:)(?<!@0\.\d\d:)(?P<number>[-+]?(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+    r"|[-+]?(?:nan|inf(?:inity)?)(?![\w.']))",
     re.IGNORECASE,
 )
 _UNIT = re.compile(
     r"(?:%|(?:ms|us|µs|ns|s|m|h|sec|secs|seconds|min|[KMGTkmgt]i?B|[kKMGT]|B|b|GB|MB|KB|it|px|MiB|GiB|W|C|Hz|[KMG]Hz|x)(?![\w])"
-    r"|(?:it|iter|step|sample|samples|img|images|tok|tokens|batch|examples)s?/s|s/|ms/|us/|/s\b|[A-Za-z_])"
+    r"|(?:it|iter|step|sample|samples|img|images|tok|tokens|batch|examples)s?/s|s/|ms/|us/|/s\b|(?!dB\b)[A-Za-z_])"
 )
 _DELIMITER = re.compile(
     r"[,;|\t(){}\[\]<>\"`•]|(?<!\w)'|'(?!\w)|\s-+\s|\s{2,}|->|=>|[-=*#]{2,}|[━-╿█-▏]+|:\s|:$|(?<=\w{4})[.!?]\s|(?<=[^\w])\*\s"
 )
 _NAME = re.compile(
-    r"[^\W\d][\w@./'\-+#]*(?: [^\W\d(][\w@./'\-+#)]*){0,3}$|#$|[^\W\d][\w@./'\-+]*$|[^\W\d]\w*@0\.\d{1,2}:[\d.]{1,4}$"
+    r"[^\W\d][\w@./'\-+#^]*(?: [^\W\d(][\w@./'\-+#)]*){0,3}$|#$|[^\W\d][\w@./'\-+]*$|[^\W\d]\w*@0\.\d{1,2}:[\d.]{1,4}$"
 )
 _CALLED = re.compile(r"[^\W\d][\w@./-]{0,40}\((?:[\w@.+-]{1,20}|\w{1,20}\(\w{1,20}\))\)$")
 """A name with its argument: `D(x)`, `D(G(z))`, `loss(train)`."""
@@ -47,6 +47,18 @@ _OF_SO_MANY = re.compile(r"/\s?(\d+)(?:\s*\(\s*[\d.]+\s*%\)|\s*=\s*([\d.]+)(?![\
 _CLOSED = re.compile(r"%?\s?['\"]?\s?[\])]")
 _GOES_ON = re.compile(r"\s(?!(?:at|after|on|in|for|with|and|by|over)\b)[a-z]\w*(?:$|[.!?,]|\s+(?![-+\d.]))")
 """A sentence that goes on behind a number."""
+_WIDE = str.maketrans("：，；（）＝［］", ":,;()=[]")
+"""Chinese and Japanese signs, as they stand between names and numbers there."""
+_TOLD_OF = re.compile(r"([^\W\d][\w@./-]{0,40}(?: [\w@./-]{1,40})?) (?:on|over|for|of) ")
+_GROUP = re.compile(r"(?<![\w.])([^\W\d][\w@./-]{0,40})\s?[:=]\s?\((?=[a-z]{3,10}=$)")
+_JOINED = re.compile(r"(?:.{0,60} )?(?:with|and|has|got|the) ")
+"""What may stand before a name and its number: `12 timesteps with reward 30.5`."""
+_REACHES = re.compile(
+    r"(?:\S{1,40} ){0,3}(?:reach|achiev|g[eio]t|giv|gav|yield|obtain|show|attain)(?:es|ed|e|s|ing|ned)? ", re.IGNORECASE
+)
+"""What a sentence says before a name: `the old one reaches accuracy 0.91`."""
+_COMPOUND = re.compile(r"\w[_/]\w")
+"""A name in itself, whatever words stand before it: `CV info cv_loss 10.6`."""
 _VERBS = frozenset(("is", "was", "will", "be", "packet"))
 """Words that no metric's name has before a colon."""
 _FIELDS = {"metric": "metrics", "companion": "companions"}
@@ -66,12 +78,14 @@ class Study:
     """Finds out what the numbers of one message are."""
 
     def __init__(self, text: str, shapes: Sequence[Shape] = SHAPES) -> None:
-        self._text = text
+        self._text = text if text.isascii() else text.translate(_WIDE)
         self._shapes = shapes
         self._found: dict[tuple[str, str], Step] = {}
         self._split = ""  # of a line that is a split's own
         self._carried = ""  # of the last metric before, where the line began with it
         self._rounds = False
+        self._shared = ""  # the metric that more splits follow: `LOSS train 0.29 valid 0.42`
+        self._group = ""  # the metric whose splits stand in brackets: `accuracy: (train=0.9, test=0.8)`
 
     def steps(self) -> list[Step]:
         """What was found, positions first."""
@@ -91,7 +105,7 @@ class Study:
                 continue
             shown = match.groupdict()
             name = " ".join((shown.pop("name", None) or "").split())
-            if name and not shape.any_name and kind(name) != "metric":
+            if name and not shape.any_name and not _is_measure(name, of_split=shape.of_split):
                 continue
             for group in [group for group, text in shown.items() if text is not None]:
                 if group == "value" or group in SPLITS:
@@ -126,8 +140,10 @@ class Study:
         self._found.setdefault((field, name), Step(field, name[:80], at, of))
 
     def _pair(self, gap: str, match: re.Match[str]) -> None:
-        stripped = gap.rstrip(" ['\"(")
+        stripped = gap.rstrip(" \t['\"(")
         opened = gap[len(stripped) :]
+        if opened == "" and gap.endswith(" #") and kind(gap[:-2].rpartition(" ")[2]) == "position":  # `Step #100`
+            stripped, opened, gap = gap[:-2], " ", gap[:-1].rstrip() + " "
         sep = stripped[-1:] if stripped[-1:] in ("=", ":") else ""
         bracketed = not sep and opened.strip() in ("[", "(")
         if "(" in opened and not sep and not bracketed:
@@ -142,11 +158,21 @@ class Study:
         what = kind(name)
         if sep == ":" and not _VERBS.isdisjoint(name.lower().split()):
             return
-        if " " in name and (what != "metric" or not sep):
+        if " " in name and (what != "metric" or not sep) and name.split(" ", 1)[0].lower() not in _TIMED:
             tail = name.rsplit(" ", 1)[1]
             tail_is = kind(tail)
             if tail_is == "position" or (tail_is == "metric" and what != "metric" and (sep or what == "never")):
                 name, what = tail, tail_is
+        if what == "never" and sep and (told := _TOLD_OF.match(name)) and kind(told[1]) == "metric":
+            name, what = told[1], "metric"  # `Accuracy on all data: 0.3`
+        if (group := _GROUP.search(gap)) or ")" in gap:
+            self._group = group[1] if group else ""
+        if what == "split" and self._group and kind(self._group) == "metric":
+            name, what = f"{name}_{self._group}", "metric"
+        if what == "split" and not sep and self._shared and gap.strip(" ,|;") == name:
+            name, what = f"{self._shared} {name}", "metric"
+        elif what == "metric":
+            self._shared = name.rpartition(" ")[0] if not sep and name.rpartition(" ")[2].lower() in SPLITS else ""
         if what == "position":
             if self._is_count(match, name):
                 self._add("positions", POSITIONS[normal(name)], match.start())
@@ -171,10 +197,18 @@ class Study:
         name = found[0].rstrip(".") if found else ""
         while sep and " " in name and name.split(" ", 1)[0].lower() in PROSE:
             name = name.split(" ", 1)[1]
+        if not sep and " " in name and (joined := _JOINED.match(name)):
+            name = name[joined.end() :]
+        while not sep and (told := _REACHES.match(name)):
+            name = name[told.end() :]
+        if not sep and " " in name and _COMPOUND.search(name.rsplit(" ", 1)[1]):
+            name = name.rsplit(" ", 1)[1]
         return name, aside
 
     def _is_count(self, match: re.Match[str], name: str) -> bool:
         """Whether the number counts: epochs may have fractions, what `e` names has none, and no share counts."""
+        if normal(name) in ("batch", "rank") and "." in match["number"]:
+            return False  # `Batch (t): 0.5` is a time
         digits = match["number"] if len(name) == 1 else match["number"].lstrip("+-").replace(".", "")
         return digits.isdigit() and self._text[match.end() : match.end() + 1] != "%"
 
@@ -186,6 +220,8 @@ class Study:
             return True
         if after[:1] in (":", "/") and after[1:2].isdigit() and not (what == "metric" and after[:1] == "/"):
             return True
+        if after[:1] == "," and match["number"].lstrip("+-").isdigit():
+            return after[1:2].isdigit()  # a decimal comma: `0,5`
         return after[:1] in (".", "-") and after[1:2].isdigit()
 
     def _measured(self, name: str, what: str, sep: str, match: re.Match[str]) -> None:
@@ -193,7 +229,13 @@ class Study:
         after = self._text[match.end() :][:40]
         if not sep:
             plain = whole and not after.lstrip().startswith("%")
-            if what not in _FIELDS or plain or not PROSE.isdisjoint(name.lower().split()) or _GOES_ON.match(after):
+            if (
+                what not in _FIELDS
+                or plain
+                or (name == "return" and self._begins(name))
+                or not PROSE.isdisjoint(name.lower().split())
+                or _GOES_ON.match(after)
+            ):
                 return
         if what == "never" or (what == "split" and whole and not self._rounds) or len(name.split()) > 4:
             return
@@ -222,6 +264,12 @@ class Study:
 
     def _begins(self, word: str) -> bool:
         return self._text.lstrip(" \t*>#-=").startswith(word)
+
+
+def _is_measure(name: str, *, of_split: bool) -> bool:
+    """Whether a name where a shape has one is a metric's: a known one, or `of_split` any that begins with a split."""
+    what = kind(name)
+    return what == "metric" or (of_split and what in ("split", "other") and words(name)[0] in SPLITS)
 
 
 def _tight(name: str, gap: str) -> str:

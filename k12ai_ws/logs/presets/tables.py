@@ -10,22 +10,26 @@ from .cells import CELL, CellReader, is_header
 from .class_tables import ClassTable
 from .drawn_tables import DrawnTable
 from .reading import Reading
-from .vocabulary import kind
+from .vocabulary import kind, normal
 
 _WORDS = re.compile(r"\S+(?: \S+)*")
 _CELLS = re.compile(r"\S+")
 _POSITION = re.compile(r"\d{1,15}(?:/\d{1,15}|\.\d{1,6})?$")
 _RULE = re.compile(r"^[\s\-=+|:━-╿]+$")
+_COUNTED = frozenset(("epoch", "step", "global_step", "iter", "iteration", "num_updates"))
+_IDENTIFIER = re.compile(r"[^\W\d][\w./@:-]*$")
 _SAID = re.compile(r": |=")
 
 
 class TableReader:
     """Remembers the last header; its state is JSON, in the dictionary that it is given: `columns` and `sep` while a
     table is open, `spans` (where its names stand, where spaces align it), `at` (the positions of its last row).
+    `any_name`: rows that an epoch or a step counts are a report, whatever their columns are called.
     """
 
-    def __init__(self, state: dict[str, Json]) -> None:
+    def __init__(self, state: dict[str, Json], *, any_name: bool = False) -> None:
         self._state = state
+        self._any_name = any_name
 
     def read(self, line: str) -> Reading | None:
         """What this line shows as a row of the table that is open, or None. A header opens one."""
@@ -66,7 +70,8 @@ class TableReader:
         if not is_header([name for name in names if name] if separator else names):
             return
         kinds = [kind(name) for name in names]
-        if "metric" in kinds and (kinds[0] == "position" or (separator and "position" in kinds[:3])):
+        known = "metric" in kinds and (kinds[0] == "position" or (separator and "position" in kinds[:3]))
+        if known or (self._any_name and separator and _counts(names) and "other" in kinds):
             self._state.update(columns=names, sep=separator)
             if spans:
                 self._state["spans"] = [list(span) for span in spans]
@@ -97,6 +102,11 @@ class TableReader:
             return False
         self._state["at"] = reading.positions
         return True
+
+
+def _counts(names: list[str]) -> bool:
+    """Whether rows under these names are counted, so that what they hold was reported, whatever it is called."""
+    return normal(names[0]) in _COUNTED and all(map(_IDENTIFIER.match, names))
 
 
 def _aligned(found: list[re.Match[str]], spans: list[list[int]]) -> list[str]:

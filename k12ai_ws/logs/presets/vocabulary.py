@@ -23,11 +23,11 @@ _METRIC = _words(
     loss losses acc accuracy acc1 acc5 top1 top5 f1 f1score precision recall auc auroc auprc prauc aucpr roc mse
     mae rmse mape msle rmsle r2 bleu rouge rouge1 rouge2 rougel rougelsum meteor cider chrf perplexity ppl map
     map50 ap ap50 ap75 iou miou giou dice jaccard error err score logloss nll bce kl kld elbo psnr ssim lpips
-    fid wer cer ter em mcc reward return ndcg mrr map5095 objective entropy crossentropy cross likelihood l1 l2
+    fid kid wer cer ter em mcc reward return ndcg mrr map5095 objective entropy crossentropy cross likelihood l1 l2
     auc1 gini kappa sensitivity specificity silhouette inertia bpc bpb mlm eer map@50 las uas correlation
     pearson spearman spearmanr matthews r2score hinge huber regret fitness pck oks are merror mlogloss ploss
     vloss tloss dloss gloss aac acer dev deviance logprob residual prec bacc macc aacc mdice mfscore rew rewards
-    returns nme ade fde epe pesq stoi sdr sisdr mrr rmsd tm recalls accuracies cost
+    rocauc aucroc microf1 macrof1 returns nme ade fde epe pesq stoi sdr sisdr mrr rmsd tm recalls accuracies cost
     """
 )
 _COMPANION = _words(
@@ -48,7 +48,7 @@ _NEVER = _words(
     bytes mb gb kb mhz ghz host ip address mask class bins factor ratio coef coefficient margin clip tolerance
     tol start end train_wall estimators depth leaves fold folds k n p nnz score_from from initscore budget
     reduction penalty bias scaling mfu instances sub-exceptions nodes world_size mom skipped dur took thr thresh fn func
-    function coeff cutoff code progress timestamp ts
+    function coeff cutoff ips code progress timestamp ts
     """
 )
 _PARTS = _words(
@@ -67,7 +67,7 @@ _QUALIFIERS = _words(
     """
     avg average mean best final total overall macro micro weighted top set last new current running moving smoothed
     step epoch batch per all the min max std k abs rel reg cls box obj seg dfl rpn policy value g d on data my episode
-    ep lm
+    ep lm so far log
     """
 )
 """Words that may stand in a metric's name and say no more of it."""
@@ -78,7 +78,9 @@ COUNTED = _words("precision error err errors")
 PROSE = _words("from of the is was to with in at for by be will and or a an than about")
 UNITS = _words("s sec secs seconds ms us ns min mins h gb mb kb gib mib bytes hz")
 _TOP = re.compile(r"(?:\w{1,12}[_/ ])?top_\d{1,2}(?:$|[_/ ]|acc)")
-_WORD = re.compile(r"[^\W_]+(?:@\d+)?")
+_WORD = re.compile(r"(?:[a-zA-Z\d]+|[^\W_a-zA-Z\d]+)(?:@\d+)?")
+_THOUSANDS = re.compile(r"(?<=[a-z])\d{1,6}k$")
+"""`fid50k`: of so many samples."""
 _CAMEL = re.compile(r"(?<=[a-z]{2})(?=[A-Z])")
 
 
@@ -93,7 +95,7 @@ def normal(name: str) -> str:
 
 def words(name: str) -> list[str]:
     """The words of a name, in small letters: `valLoss/top-1` gives val, loss, top, 1."""
-    return [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", name))]
+    return [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", name.replace("^", "")))]
 
 
 _CHINESE = ("损失", "准确率", "精度", "精确率", "召回率", "误差", "困惑度", "交并比", "奖励")
@@ -103,7 +105,12 @@ def _is_metric(word: str) -> bool:
     stem, at, _ = word.partition("@")
     if at or not word.isascii():
         return bool(at) or any(metric in word for metric in _CHINESE)
-    return word in _METRIC or stem in _METRIC or stem.rstrip("0123456789") in _METRIC
+    return (
+        word in _METRIC
+        or stem in _METRIC
+        or stem.rstrip("0123456789") in _METRIC
+        or _THOUSANDS.sub("", stem) in _METRIC
+    )
 
 
 def kind(name: str) -> str:
@@ -118,6 +125,8 @@ def kind(name: str) -> str:
         return "never"
     known = [word for word in parts if _is_metric(word)] or _TOP.match(flat)
     if known:
+        if parts[-1] == "cost" and not {"time", "batch", "data", "reader", "feed"}.isdisjoint(parts):
+            return "never"  # MXNet's and Paddle's seconds
         if any(word in ("weight", "weights", "threshold", "smoothing", "packet") for word in parts) or flat in _NEVER:
             return "never"
         if parts[-1] in _NEVER and not (parts[-1] in _PARTS and _is_metric(parts[0])):
@@ -130,14 +139,25 @@ def kind(name: str) -> str:
     return "other"
 
 
+def says_no_more(name: str) -> bool:
+    """Whether a name is a metric's only beside one: `best` of `F1: 0.9 (best: 0.95)`."""
+    return all(word in _QUALIFIERS or word in SPLITS for word in words(name))
+
+
 def is_validation(name: str) -> bool:
     """Whether a metric's name says that it was measured on validation data."""
     return bool(words(name)) and words(name)[0] in ("val", "valid", "validation", "eval", "dev")
 
 
+_CAPITALS = re.compile(r"(?<![A-Za-z\d])(?:m?AP|EM|KL|TM)(?![A-Za-z\d])")
+"""What settings are named after in small letters alone."""
+
+
 def plain(name: str) -> bool:
     """Whether every word of a metric's name is known: no setting is named so."""
     parts = words(name)
-    return all(_is_metric(w) or w in SPLITS or w in _QUALIFIERS or w.isdigit() for w in parts) and any(
-        _is_metric(w) and w not in _AMBIGUOUS for w in parts
-    )
+    if not all(_is_metric(w) or w in SPLITS or w in _QUALIFIERS or w.isdigit() for w in parts):
+        return False
+    metrics = [w for w in parts if _is_metric(w)]
+    told = _CAPITALS.search(name) or not SPLITS.isdisjoint(parts)
+    return bool(metrics) and (bool(told) or any(w not in _AMBIGUOUS for w in metrics))

@@ -3,9 +3,10 @@
 See docs/rules.md.
 """
 
-from .configured import ConfiguredRule, read_configured, read_rules, with_rules
+from .configured import ConfiguredRule, for_nobody, read_configured, read_rules, with_rules
 from .parser import RulesParser
 from .rule import MAX_RULES, Rule, RuleError
+from .schema import rules_schema
 from .trial import Outcome, Trial
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "RuleError",
     "RulesParser",
     "Trial",
+    "for_nobody",
     "read_configured",
     "read_rules",
+    "rules_schema",
     "with_rules",
 ]

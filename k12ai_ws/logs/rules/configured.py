@@ -1,12 +1,13 @@
 """Rules that an operator wrote into the configuration, `[[logs.rules]]`, and for which jobs they are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from k12ai_ws.logs.parser import LogParser
 from k12ai_ws.wire.codes import Language
 
+from .budget import Clock
 from .parser import RulesParser
 from .rule import MAX_RULES, Rule, RuleError, problem
 
@@ -55,6 +56,24 @@ def read_configured(tables: Sequence[object], loc: str = "rules") -> tuple[Confi
     return _all(tables, loc, ConfiguredRule.from_json)
 
 
+def for_nobody(
+    rules: Sequence[ConfiguredRule], services: Mapping[str, Sequence[str]], loc: str = "logs.rules"
+) -> Iterator[str]:
+    """What is odd in a configuration's rules: names of services and tasks that there are not.
+
+    `services` are the tasks of each service.
+    """
+    for index, rule in enumerate(rules):
+        for name in rule.services or ():
+            if name not in services:
+                yield f"{loc}.{index}: there is no service {name!r}; there are: {', '.join(services) or 'none'}"
+        chosen = [name for name in services if rule.services is None or name in rule.services]
+        tasks = sorted({task for name in chosen for task in services[name]})
+        for name in rule.tasks or ():
+            if chosen and name not in tasks:
+                yield f"{loc}.{index}: there is no task {name!r}; there are: {', '.join(tasks)}"
+
+
 def _all(tables: Sequence[object], loc: str, make: Callable[[object], ConfiguredRule]) -> tuple[ConfiguredRule, ...]:
     if len(tables) > MAX_RULES:
         raise problem(loc, f"there are {len(tables)} rules: {MAX_RULES} are the most", "too_long")
@@ -78,10 +97,26 @@ def _all(tables: Sequence[object], loc: str, make: Callable[[object], Configured
     return tuple(made)
 
 
-def with_rules(parsers: Sequence[LogParser | str | Rule], *, language: Language = "en") -> list[LogParser | str]:
-    """The parsers of a pipeline: one for all the rules among these, in their order, then the others, which see nothing
-    of a line that a rule read.
+def with_rules(
+    parsers: Sequence[LogParser | str | Rule],
+    *,
+    asked: Sequence[Rule] = (),
+    configured: Sequence[Rule] = (),
+    clock: Clock | None = None,
+    language: Language = "en",
+    whole: bool = True,
+) -> list[LogParser | str]:
+    """The parsers of a pipeline: one for all the rules, then the others, which see nothing of a line that a rule read.
+
+    The request's rules (`asked`) come first, then those among `parsers`, then the operator's (`configured`). At the
+    log's end the first two are told of, each by themselves, where they found nothing; the operator's never, as nobody
+    who reads the job's events has written them. `clock` bounds what rules may cost. `whole`: they read the log from its
+    beginning.
     """
-    rules = list(dict.fromkeys(parser for parser in parsers if isinstance(parser, Rule)))
+    own = [parser for parser in parsers if isinstance(parser, Rule)]
     others = [parser for parser in parsers if not isinstance(parser, Rule)]
-    return [RulesParser(rules, language=language), *others] if rules else others
+    rules = list(dict.fromkeys([*asked, *own, *configured]))
+    if not rules:
+        return others
+    told = [[rules.index(rule) for rule in group] for group in (asked, own)]
+    return [RulesParser(rules, told=told, clock=clock, language=language, whole=whole), *others]

@@ -10,7 +10,7 @@ from k12ai_ws.wire.bodies import Json, Severity
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.job import MAX_LOG_RULES
 
-from .groups import check_groups
+from .groups import POSITIONS, check_groups
 from .regex import MAX_NAME, BadPattern, Regex, compile_pattern
 from .values import name_of
 
@@ -18,6 +18,10 @@ MAX_RULES = MAX_LOG_RULES
 """Most rules of one job from each of: its driver, its request, the configuration."""
 MAX_CONTAINS = 200
 """Longest `contains`, in characters."""
+SCALES = (1e-30, 1e30)
+"""The least and the greatest size of a `scale`."""
+ERROR_CODES = frozenset(code.value for code in Code if code >= Code.OUT_OF_MEMORY)
+"""The codes that a rule's errors may have."""
 KINDS = ("metrics", "progress", "error")
 SEVERITIES: tuple[Severity, ...] = ("error", "warning")
 
@@ -123,6 +127,8 @@ def _check_types(rule: Rule) -> None:
         raise problem("severity", f"{rule.severity[:MAX_NAME]!r} is none; there are {', '.join(SEVERITIES)}")
     if rule.name is not None and name_of(rule.name) != rule.name:
         raise problem("name", f"must have 1 to {MAX_NAME} printable characters, and no spaces around them")
+    if rule.name is not None and (place := rule.name.lower()) in POSITIONS:
+        raise problem("name", rf"{place} is a position and no metric: leave name out, and write (?P<{place}>\d+)")
     if rule.contains is not None and not (
         0 < len(rule.contains) <= MAX_CONTAINS and rule.contains.replace("\t", " ").isprintable()
     ):
@@ -130,7 +136,9 @@ def _check_types(rule: Rule) -> None:
     scale, code = rule.scale, rule.code
     if scale is not None and (type(scale) not in (int, float) or not abs(scale) < math.inf or scale == 0):
         raise problem("scale", f"must be a finite number and not 0, such as 0.01; not {scale!r:.100}")
-    if code is not None and (type(code) is not int or code < Code.OUT_OF_MEMORY or code not in set(Code)):
+    if scale is not None and not SCALES[0] <= abs(scale) <= SCALES[1]:
+        raise problem("scale", f"must be {SCALES[0]:g} to {SCALES[1]:g} in size, such as 0.01; not {scale!r:.100}")
+    if code is not None and (type(code) is not int or code not in ERROR_CODES):
         raise problem("code", f"must be a code of an error, such as {Code.VALUE_ERROR:d}; not {code!r:.100}")
     wrong = [
         ("name", rule.name is not None and rule.kind != "metrics", "metrics"),

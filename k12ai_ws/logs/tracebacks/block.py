@@ -40,6 +40,11 @@ class Block(TextReader):
         """Whether the plain header of a first traceback is all that was read."""
         return self.state == "frames" and len(self.raw) == 1 and not (self.prefix or self.tentative or self.width)
 
+    def has_room_for(self, frames: Sequence[str], limits: Limits) -> bool:
+        """Whether no bound would cut anything."""
+        size = self.size + 2 * sum(map(len, frames))
+        return len(self.raw) + len(frames) <= limits.block_lines and size <= 2 * limits.block_chars
+
     def take_frames(self, frames: Sequence[str]) -> None:
         """Reads lines that `are_usual`, right after the header."""
         self.part.frames += frames
@@ -62,6 +67,8 @@ class Block(TextReader):
         if self.width and drawn.PLAIN_BOX.match(line.rstrip()):
             self.state, self.pending = "box", drawn.SYNTAX
             return "mine"
+        if self._holds_a_traceback(line):
+            return "mine"
         if syntax.header_at(line) >= 0 or drawn.BOX.match(line):
             return "end"
         found = syntax.exception_line(line.rstrip() if self.width else line, self.sources())
@@ -74,6 +81,16 @@ class Block(TextReader):
             return "mine"
         self.foreign += 1
         return "end" if self.foreign > limits.foreign_lines or self.tentative else "foreign"
+
+    def _holds_a_traceback(self, line: str) -> bool:
+        """Whether this is an exception whose text begins with a traceback: `RuntimeError: Traceback ...`."""
+        if syntax.header_at(line) <= 0 or not syntax.bare(line) or self.tentative:
+            return False
+        found = syntax.exception_line(line, self.sources())
+        if found:
+            self.begin_text(*found)
+            self.nested, self.whole, self.owed = True, False, 0
+        return found is not None
 
     def _in_frame(self, line: str, frames: list[str], ordinary: Callable[[str], bool]) -> Verdict:
         if self.tentative and len(self.raw) > 6:

@@ -18,7 +18,7 @@ _LIBRARY = re.compile(
     r"|^<(?!stdin>|string>|ipython|unknown>|module>)"
 )
 """Where code lies that is not the user's: libraries, the interpreter's own files, code that libraries generate."""
-_REMEMBERED_LINES = 100
+_REMEMBERED_CHARS = 4_000
 _SUGGESTION = re.compile(r"\.? (?:Did you mean:? .{1,200}\?|(?:Or d|D)id you forget to import .{1,200}\?)$")
 _SUGGESTING = ("NameError", "AttributeError", "ImportError", "ModuleNotFoundError")
 """Python adds a suggestion to what it prints of these; it is no part of their own text."""
@@ -26,7 +26,7 @@ _SUGGESTING = ("NameError", "AttributeError", "ImportError", "ModuleNotFoundErro
 
 def frames_of(lines: Sequence[str], limits: Limits, roots: Sequence[str] | None) -> list[dict[str, Json]]:
     """The frames of these lines, in their order. A frame that Python printed as repeated carries `repeated`."""
-    if len(lines) > _REMEMBERED_LINES:
+    if sum(map(len, lines)) > _REMEMBERED_CHARS:
         return _frames(lines, limits, roots)
     return [dict(frame) for frame in _remembered(tuple(lines), limits, tuple(roots) if roots else None)]
 

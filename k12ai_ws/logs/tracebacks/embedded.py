@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from k12ai_ws.wire.bodies import Json
 
-from .syntax import HEADER
+from .syntax import CAUSE, CONTEXT, HEADER, ODD_ESCAPE
 
 Read = Callable[[list[str]], list[Json]]
 """Lines of a text -> the error details of the tracebacks in it."""
@@ -36,17 +36,22 @@ def embedded_details(line: str, read: Read) -> list[Json] | None:
         if isinstance(record, dict):
             return _of_record(record, read) or None
     text = _unquoted(line, escaped.start()) if escaped else None
-    return (read(text.split("\n")) or None) if text else None
+    return (read(_storable(text).split("\n")) or None) if text else None
 
 
 def _of_record(record: dict[str, Json], read: Read) -> list[Json]:
     texts = sorted((text for text in _texts(record, 0) if HEADER + "\n" in text), key=len)
     if texts:  # the same traceback may stand in several fields, and the message before it
-        return read(texts[0].split("\n"))
+        return read(_storable(texts[0]).split("\n"))
     for value in record.values():
         if isinstance(value, list) and value and all(isinstance(item, dict) and "exc_type" in item for item in value):
-            return read(_structured(value))
+            return read(_storable("\n".join(_structured(value))).split("\n"))
     return []
+
+
+def _storable(text: str) -> str:
+    """The text with what UTF-8 cannot carry replaced: JSON and Python may escape half a surrogate."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _texts(value: Json, depth: int) -> Iterator[str]:
@@ -65,6 +70,8 @@ def _unquoted(line: str, at: int) -> str | None:
     end = start + 1
     while end < len(line) and line[end] != line[start]:
         end += 2 if line[end] == "\\" else 1
+    if ODD_ESCAPE.search(line, start, end):
+        return None
     try:
         value = ast.literal_eval(line[start : end + 1])
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -88,11 +95,5 @@ def _structured(stacks: list[dict[str, Json]]) -> list[str]:
         out += [str(note) for note in stack.get("exc_notes") or []]
         if index:
             cause = stack.get("is_cause")
-            out += ["", _SEPARATORS[bool(cause)], ""]
+            out += ["", CAUSE if cause else CONTEXT, ""]
     return out
-
-
-_SEPARATORS = (
-    "During handling of the above exception, another exception occurred:",
-    "The above exception was the direct cause of the following exception:",
-)

@@ -49,12 +49,7 @@ class GroupReader:
         tokens: list[Token] = []
         while self._at < len(self._lines):
             line = self._lines[self._at]
-            if (
-                line.startswith(" " * indent + "+-+-")
-                and _MEMBER.match(line)
-                and depth < _DEEPEST
-                and _MEMBER.match(line)
-            ):
+            if line.startswith(" " * indent + "+-+-") and depth < _DEEPEST and _MEMBER.match(line):
                 tokens.append(self._members(indent + 2, depth + 1))
                 continue
             if line.startswith(margin):

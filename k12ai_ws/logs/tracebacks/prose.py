@@ -30,15 +30,19 @@ class TextReader(BlockState):
         self.state, self.tail = "text", []
         self.quoted = self.whole = self.nested = False
         self.ruler, self.owed, self.pending = "", 0, ""
+        self.headless = text == ""  # a colon and nothing behind it: the text begins with a line's end
         sources = self.sources()
         exact, least = syntax.literal_text(sources)
-        self.raised = bool(sources) and syntax.notes_likely(name, sources)
+        numbered = bool(text and syntax.NUMBERED.match(text))
+        self.raised = bool(sources) and (numbered or syntax.notes_likely(name, sources))
+        self.single = self.raised and (numbered or syntax.single_line(name, sources))
         if exact is not None:
             lines = exact.split("\n")
             if lines[0].rstrip() == (text or "").rstrip():
                 self.owed, self.whole = len(lines) - 1, True
         elif least and text:
             self.owed = least
+        self.listing = self.owed > 0 and not self.whole and bool(text) and str(text).rstrip().endswith(":")
         if text and name == "AssertionError" and text in sources and text.startswith("assert "):
             part.text = [""]  # loguru shows the statement where the exception has no text
         self.nested = text is not None and text.startswith("ray::")
@@ -69,16 +73,26 @@ class TextReader(BlockState):
             return "end" if len(self.tail) > limits.tail_lines else "mine"
         if self.nested:
             return self._in_nested(line, text)
+        if self.listing and not self.tail and not syntax.DYING.match(line) and not self._logged(line):
+            text.append(line)
+            return "mine"
         if len(text) == 1 and not text[0] and not self.tail and not self.whole and self._fenced(line, text):
             return "mine"
+        if self.headless and not self.whole and not syntax.RECORD.match(line):
+            self.headless = False
+            text += [*self.tail, line]
+            self.tail = []
+            return "mine"
         if not self.whole and (
-            (line[:1] in " \t" and self._goes_on(text)) or (not self.tail and syntax.CONTINUES.match(line))
+            (line[:1] in " \t" and (self._goes_on(text) or self._listed(line, text)))
+            or (not self.tail and syntax.CONTINUES.match(line))
         ):
             text += [*self.tail, line]
             self.tail = []
             return "mine"
         if (
             ordinary(line)
+            or self._again(line)
             or (line[:1].isalnum() and syntax.DYING.match(line))
             or (self.tentative and len(self.tail) > 1)
         ):
@@ -93,7 +107,8 @@ class TextReader(BlockState):
         elif syntax.header_at(line) < 0 or (line.rstrip() != HEADER and "Original" not in line):
             return "end"
         announced = text[-1].rstrip().endswith(":") or (len(text) == 1 and text[0].startswith(_NODES))
-        if announced and not self.tail and not self.whole:
+        below = not text[0] and bool(self.tail) and self.tail[-1].rstrip().endswith(":")
+        if not self.whole and (below or (announced and not self.tail)):
             self.nested = True
         if self.nested or "Original" in line:
             self.nested = True
@@ -139,6 +154,21 @@ class TextReader(BlockState):
         if self.tail and self.tail[-1].rstrip().endswith(":"):
             return True
         return not any(map(str.strip, self.tail)) and (not self.tail or len(text) > 1)
+
+    def _listed(self, line: str, text: list[str]) -> bool:
+        """Whether an indented line is an item of the list that the text's first line announces."""
+        return (
+            line[:2] == "  " and not self.whole and bool(syntax.LISTS.match(text[0])) and not syntax.RECORD.match(line)
+        )
+
+    @staticmethod
+    def _logged(line: str) -> bool:
+        """Whether a line is a log record, not a table's row of numbers."""
+        return bool(syntax.RECORD.match(line)) and (":" in line[:24] or not line[:1].isdigit())
+
+    def _again(self, line: str) -> bool:
+        """Whether a line begins as the one before the traceback did: the program goes on to print."""
+        return bool(self.lead) and syntax.lead_of(line) == self.lead
 
     def _inside(self, line: str, text: list[str]) -> Verdict:
         """In a text between quotes (a remote traceback) or rulers (torchrun's summary)."""
@@ -200,7 +230,10 @@ class TextReader(BlockState):
         says; a blank line stands in a text.
         """
         blank = any(not line.strip() for line in self.tail[: self._last()])
-        self.absorb(as_text=not self.whole and (blank or not self.raised))
+        listed = len(self.part.text) == 1 and bool(syntax.LISTS.match(self.part.text[0]))
+        if blank and not self.tail[0].strip() and (self.whole or self.single):
+            return  # a blank line ended it: `print(traceback.format_exc())` adds one
+        self.absorb(as_text=not self.whole and (blank or listed or not self.raised))
 
     def _last(self) -> int:
         """How many of the lines in waiting there are up to the last that is not blank."""

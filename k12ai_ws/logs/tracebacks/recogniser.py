@@ -15,8 +15,10 @@ from .part import Part
 from .report import block_detail
 
 _DRAWN = re.compile(rf"{drawn.BOX.pattern}|(?<![^\s|\]])(?={drawn.CELLS.pattern})")
-_RUN, _USUAL = 200, 100
-"""Most lines that are taken at once, and how many different ones are remembered."""
+_RUN, _RUN_CHARS, _USUAL = 200, 4_000, 100
+"""Most lines that are taken at once, their characters, and how many different ones are remembered."""
+_QUOTING = " \t>#*"
+"""A traceback behind these alone is quoted, or shown indented: nobody died of it here and now."""
 _LOOK_BACK = 16
 """Ordinary lines remembered: the beginning of a chain may be among them, which only its separator gives away."""
 
@@ -104,6 +106,8 @@ class TracebackRecogniser:
         if end == start or end == len(lines):
             return 0
         frames = tuple(lines[start:end])
+        if sum(map(len, frames)) > _RUN_CHARS or not self._blocks[0].has_room_for(frames, self._limits):
+            return 0
         usual = self._usual.get(frames)
         if usual is None:
             if len(self._usual) >= _USUAL:
@@ -236,7 +240,8 @@ class TracebackRecogniser:
         before = self._before
         if prefix and (match := self._pattern(block.pattern).match(before)):
             before = before[match.end() :]
-        block.harmless = syntax.survived(before)
+        block.harmless = syntax.survived(before) or (bool(prefix) and not prefix.strip(_QUOTING))
+        block.lead = syntax.lead_of(before)
         block.logged = bool(syntax.RECORD.match(self._before))
         return block
 
@@ -245,7 +250,7 @@ class TracebackRecogniser:
         ended = why
         if why == "line" and syntax.DYING.match(line[:300]):
             ended = "dying"
-        elif why == "line" and syntax.RECORD.match(line):
+        elif why == "line" and (syntax.RECORD.match(line) or (block.lead and syntax.lead_of(line) == block.lead)):
             ended = "record"
         released = block.finish(self._limits, why=ended)
         if block.tentative:
@@ -255,7 +260,7 @@ class TracebackRecogniser:
         if len(block.raw) == 1 and block.kind == "python" and (why == "line" or block.foreign):
             return [block.prefix + text for text in block.raw + released]  # a header, and nothing below it
         after = next((text for text in released if text.strip()), line)
-        went_on = why == "line" and bool(after.strip()) and not syntax.DYING.match(after[:300])
+        went_on = (why == "line" or bool(released)) and bool(after.strip()) and not syntax.DYING.match(after[:300])
         mild = block.harmless or went_on or (why == "idle" and block.logged)
         self._went_by(*released or block.raw[-1:])
         severity: Severity = "warning" if mild else "error"

@@ -72,7 +72,8 @@ def fingerprint(detail: dict[str, Json]) -> str:
     frames = detail.get("traceback") or []
     own = [frame for frame in frames if frame["in_app"]] or frames[-1:]
     for frame in own[-20:]:
-        place = _place(frame["filename"], frame["funcname"], frame["source"])
+        remembers = len(frame["filename"]) + len(frame["source"]) < _REMEMBERED_CHARS
+        place = (_remembered if remembers else _place)(frame["filename"], frame["funcname"], frame["source"])
         if place != lines[-1]:  # how deep a recursion went is no difference
             lines.append(place)
     text = str(detail.get("exc_text") or "")
@@ -83,10 +84,13 @@ def fingerprint(detail: dict[str, Json]) -> str:
     return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()[:16]
 
 
-@lru_cache(maxsize=1000)
 def _place(filename: str, funcname: str, source: str) -> str:
-    """The same places come again and again."""
     return f"{_steady(_SLASH.split(filename)[-1])}:{funcname}:{source.strip()}"
+
+
+_remembered = lru_cache(maxsize=500)(_place)
+"""The same places come again and again."""
+_REMEMBERED_CHARS = 1_000
 
 
 def _steady(text: str) -> str:

@@ -32,6 +32,10 @@ class BlockState:
     ruler: str = ""
     owed: int = 0  # lines of the text that the source's own literal still promises
     whole: bool = False  # the text is complete: the literal says so
+    single: bool = False  # Python's own exception out of an expression: its text is one line
+    headless: bool = False  # the text begins with a line's end: its first line is still to come
+    listing: bool = False  # the code says that a list stands below the text's first line
+    lead: str = ""  # how the line before the traceback begins
     nested: bool = False  # inside a traceback that is part of a text
     raised: bool = False  # by a `raise` of something made before: what follows may well be notes
     width: int = 0  # of the box that the frames stood in, in cells: rich wraps the text there

@@ -5,6 +5,7 @@ Sources: CPython's `traceback.py` (3.8 to 3.14), `faulthandler.c`, `threading.ex
 """
 
 import ast
+import builtins
 import re
 from functools import lru_cache
 
@@ -58,6 +59,9 @@ def bare(line: str) -> bool:
     return bool(BARE.match(line) or _DOTTED.match(line))
 
 
+LISTS = re.compile(r".{0,200}\b\d{1,6} (?:\w{1,20} )?errors?\b.{0,200}$|.{0,4000}:\s*$")
+"""The first line of a text that announces further ones."""
+
 _STAMP = r"\d{1,4}(?:[-/:., T]+\d{1,9})+Z?"
 RECORD = re.compile(
     rf"\W{{0,3}}(?:\w{{3}} )?\W?{_STAMP}"  # begins with a time
@@ -66,6 +70,8 @@ RECORD = re.compile(
 )
 """The beginning of a line that a logging library wrote."""
 
+_DIGITS = re.compile(r"\d+")
+_LEAD = re.compile(r"[\[({<|]\S{2,}$|\w[\w.-]{2,}[:|\]>]$")
 _MOVING = re.compile(rf"{_STAMP}|(?<=[IWEF])\d{{4}}")
 
 SURVIVED = (
@@ -75,6 +81,9 @@ SURVIVED = (
     "Exception in Tkinter",
     "exception was never retrieved",
     "future: <",
+    "handle: <",
+    "transport: <",
+    "asyncgen: <",
 )
 """What Python says before the traceback of an exception that ends no process."""
 _WORKER = re.compile(r"Process \S+:$")
@@ -96,6 +105,12 @@ def survived(line: str) -> bool:
     """Whether this line, right before a traceback, says that the process went on."""
     line = line.rstrip()
     return any(mark in line for mark in SURVIVED) or bool(_WORKER.search(line))
+
+
+def lead_of(line: str) -> str:
+    """How a line begins: its first word without its numbers, where that has more to it than a number."""
+    word = line[:60].split(" ", 1)[0]
+    return _DIGITS.sub("0", word) if _LEAD.match(word) else ""
 
 
 def prefix_pattern(prefix: str) -> str:
@@ -151,17 +166,38 @@ def is_carets(line: str) -> bool:
     return bool(stripped) and not stripped.strip("~^")
 
 
-_RAISES_MADE = re.compile(r"raise(?: [a-z_][\w.]{0,60}(?: from [\w.]{1,60})?)?$|raise [\w.]{1,200}\(f?[\"']")
-_ODD_ESCAPE = re.compile(r"\\[^\\'\"abfnrtvxuUN0-7\n]")
+NUMBERED = re.compile(r"\[(?:Errno|WinError) -?\d+\] ")
+"""How the text of an error of the operating system begins: one line, whoever raised it."""
+_OF_PYTHON = frozenset(
+    name
+    for name, kind in vars(builtins).items()
+    if isinstance(kind, type) and issubclass(kind, BaseException) and name not in ("RuntimeError", "SystemError")
+)
+_RAISES_MADE = re.compile(
+    r"raise(?: [a-z_][\w.]{0,60}(?: from [\w.]{1,60})?)?$"
+    r"|raise [\w.]{1,200}\(f?[\"'](?![^\"']{0,20}\\n[^\"']{0,20}[\"']\.join)"
+)
+_CLAUSE = re.compile(r"(?:if|elif|else|try|except|finally|for|while|with|case|def|async)\b.{0,300}?:\s{0,8}(?=raise\b)")
+"""What may stand before a `raise` in its line."""
+ODD_ESCAPE = re.compile(r"\\(?:[^\\'\"abfnrtvxuUN0-7\n]|[4-7][0-7][0-7])")
 """An escape that Python warns of while it parses: not worth a warning of ours."""
+_GLUED = re.compile(r"(?<![\w.])\d[\d_]*(?![\d_eEjJxXoObB])[A-Za-z]")
+"""A number with a word right behind it (`1else`): Python warns of that too."""
+
+
+def _statement(sources: list[str]) -> str:
+    """The code of a frame; of `if x: raise y` only the `raise`."""
+    code = "\n".join(sources).strip()
+    clause = _CLAUSE.match(code)
+    return code[clause.end() :] if clause else code
 
 
 def literal_text(sources: list[str]) -> tuple[str | None, int]:
     """What the last frame's `raise X("...")` says of its text: the text itself where it is a literal, and else how
     many lines more than one it has at least. Nothing tells more about where a text of several lines ends.
     """
-    code = "\n".join(sources).strip()
-    if "raise" not in code or len(code) > 4000 or _ODD_ESCAPE.search(code):
+    code = _statement(sources)
+    if "raise" not in code or len(code) > 4000 or ODD_ESCAPE.search(code) or _GLUED.search(code):
         return None, 0
     return _raised_text(code)
 
@@ -189,10 +225,15 @@ def notes_likely(name: str, sources: list[str]) -> bool:
     a plain text, or Python's own exception came out of an expression. A text that was computed may be of several
     lines, and so may those of compiled libraries, which are RuntimeErrors or of a type of their own.
     """
-    code = "\n".join(sources).strip()
+    code = _statement(sources)
     if _RAISES_MADE.match(code):
         return True
     return not code.startswith("raise") and "." not in name and name != "RuntimeError"
+
+
+def single_line(name: str, sources: list[str]) -> bool:
+    """Whether an exception is one of Python's own that no `raise` in sight made: its text is of one line."""
+    return name in _OF_PYTHON and not _statement(sources).startswith("raise")
 
 
 def _newlines(node: ast.expr) -> int:

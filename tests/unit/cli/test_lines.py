@@ -67,6 +67,11 @@ def test_an_error_shows_the_users_own_frames_and_counts_the_others() -> None:
     ]
 
 
+def test_of_several_processes_the_rank_is_named() -> None:
+    body = {"severity": "error", "code": 100912, "descr": "name", "detail": {"rank": 3, "exc_type": "NameError"}}
+    assert event_lines("error", body, EN)[0] == "error 100912  name [rank 3]"
+
+
 def test_an_errors_causes_come_before_it() -> None:
     cause = {"exc_type": "KeyError", "exc_text": "'x'", "traceback": FRAMES[:1], "relation": "cause"}
     detail = {"exc_type": "ValueError", "exc_text": "no", "traceback": [], "chain": [cause]}

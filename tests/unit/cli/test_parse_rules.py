@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from k12ai_ws.cli import main
+from k12ai_ws.cli.rules import MAX_FILE_BYTES
 
 LOG = """\
 [train] round 1 took 3.2s  reward is 12.5 (98%)
@@ -126,6 +127,16 @@ def test_a_wrong_file(
 def test_a_file_that_is_not_there(log: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["parse", log, "--rules", "nowhere.toml"]) == 2
     assert "--rules nowhere.toml: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("endless", [True, False])
+def test_a_file_too_large_to_be_rules(
+    log: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], endless: bool
+) -> None:
+    (tmp_path / "rules.toml").write_bytes(b"#" * (MAX_FILE_BYTES + 1))
+    file = "/dev/zero" if endless else str(tmp_path / "rules.toml")
+    assert main(["parse", log, "--rules", file]) == 2
+    assert f"--rules {file}: larger than 1048576 bytes" in capsys.readouterr().err
 
 
 def test_too_many(log: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -152,6 +152,32 @@ def test_the_last_lines_are_shown_where_nothing_else_tells() -> None:
     assert text == "the job exited with code 3 and printed no exception; its last lines were:\none\ntwo"
 
 
+def crash(name: str, text: str = "", at_ms: int = 50, **detail) -> dict:
+    detail |= {"exc_type": name, "exc_text": text}
+    return {"timestamp": at_ms, "code": int(Code.KILLED_BY_SIGNAL), "detail": detail}
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "tells"),
+    [
+        (crash("KeyboardInterrupt"), 130, True),
+        (crash("KeyboardInterrupt"), 143, False),
+        (crash("Segmentation fault"), 139, True),
+        (crash("Segmentation fault"), 137, False),
+        (crash("Segmentation fault", "Fatal Python error: Segmentation fault\n\n<no Python frame>"), 139, True),
+        (crash("a.ChildFailedError", exit_code=-9), 137, True),
+        (crash("a.ChildFailedError", exit_code=-9), 139, False),
+        (crash("BrokenProcessPool"), 137, True),
+        (crash("Killed", at_ms=-600_000), 137, False),
+    ],
+)
+def test_an_error_tells_the_cause_only_of_its_own_signal_and_near_the_end(error, exit_code: int, tells: bool) -> None:
+    found = verdict(with_error(RUNNING, error), Exit(exit_code=exit_code, ended_ms=100), ("the last line",))
+    assert (found.reason, found.fault is None) == ((Reason.SIGNAL, True) if tells else (Reason.EXIT_CODE, False))
+    if found.fault is not None:
+        assert found.fault.message.endswith("its last lines were:\nthe last line")
+
+
 def test_what_a_shell_says_is_explained() -> None:
     text = verdict(RUNNING, Exit(exit_code=137)).fault.message
     assert "137" in text

@@ -8,6 +8,7 @@ import pytest
 from k12ai_ws.drivers import LogParser, Metrics
 from k12ai_ws.jobs.runner import HUNG_LIMIT, PARSING_AT_ONCE
 from k12ai_ws.jobs.threads import DaemonThreads, Hung, Turns
+from k12ai_ws.logs.rules import read_configured
 
 
 @pytest.fixture
@@ -54,6 +55,37 @@ async def test_the_log_is_read_again_from_the_stored_position_with_auto(house, l
     (warning,) = await warnings_of(house, job_id)
     assert "hangs: it did not come back within 0.3 s" in warning
     assert "preset auto" in warning
+
+
+async def test_the_rules_of_the_configuration_read_on(house, launcher, driver) -> None:
+    over = threading.Event()
+
+    class Hangs(LogParser):
+        def feed(self, line: str):
+            return over.wait(60) if line == "hang" else ()
+
+    driver.does["parsers"] = lambda _: [Hangs()]
+    house.log_rules = read_configured([{"pattern": r"reward is (?P<reward>\S+)"}])
+    await house.restart()
+    job_id = (await house.start())["job_id"]
+    run = await launcher.started(job_id)
+    run.print("reward is 1\n")
+    async with asyncio.timeout(10):
+        while not await house.events(job_id, "metrics"):  # noqa: ASYNC110 - the store is the only witness
+            await asyncio.sleep(0.01)
+    run.print("hang\nloss=0.5\n")
+    async with asyncio.timeout(10):
+        while not await warnings_of(house, job_id):  # noqa: ASYNC110 - the store is the only witness
+            await asyncio.sleep(0.01)
+    over.set()
+    run.print("reward is 2\n")
+    await house.restart()
+    run.print("reward is 3\n")
+    run.end()
+    await house.ended(job_id)
+    found = [e["metrics"] for e in await house.events(job_id, "metrics")]
+    assert found == [{"reward": 1}, {"loss": 0.5}, {"reward": 2}, {"reward": 3}]
+    assert len(await warnings_of(house, job_id)) == 1
 
 
 async def test_it_hangs_at_the_end_of_the_log(house, launcher, driver) -> None:

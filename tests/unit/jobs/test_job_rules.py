@@ -1,5 +1,7 @@
 """Rules of a job's log: from its driver, its request and the configuration, and what becomes of them."""
 
+import asyncio
+
 import pytest
 
 from k12ai_ws.drivers import LogParser, Rule
@@ -124,6 +126,32 @@ async def test_rules_that_found_nothing_are_told_of_once(house, driver, launcher
     assert (warning["code"], warning["severity"]) == (Code.WARNING, "warning")
     assert warning["detail"] == {"rules": [REWARD]}
     assert (record.status, record.last_error) == ("finished", None)
+
+
+async def test_rules_whose_finds_are_forgotten_are_not_blamed(house, driver, launcher) -> None:
+    class Forgets(LogParser):
+        """Keeps what cannot be stored, so that nothing of the parsers is."""
+
+        def feed(self, line: str):
+            self.state["kept"] = {1, 2}
+
+    driver.does["parsers"] = lambda _: [Rule(**REWARD), Forgets()]
+    job_id, run = await started(house, launcher, None, "reward is 1\n\n", go_on=True)
+    async with asyncio.timeout(10):
+        while not await metrics(house, job_id):  # noqa: ASYNC110 - the store is the only witness
+            await asyncio.sleep(0.01)
+    driver.does["parsers"] = lambda _: [Rule(**REWARD)]
+    for end in (17, 21):  # the second knows again what the first read
+        await house.restart()
+        run.print("bye\n")
+        async with asyncio.timeout(10):
+            while (await house.store.position(job_id)).offset != end:  # noqa: ASYNC110 - the store is the only witness
+                await asyncio.sleep(0.01)
+    run.end()
+    await house.ended(job_id)
+    said = [event["error"]["message"] for event in await house.events(job_id, "error")]
+    assert any("is lost" in text for text in said)
+    assert not [text for text in said if "found nothing" in text]
 
 
 async def test_a_job_that_printed_nothing_is_not_blamed(house, driver, launcher) -> None:

@@ -177,6 +177,17 @@ def test_a_fault_of_the_end_is_the_jobs_last_error() -> None:
     assert "last line" in record.last_error["message"]
 
 
+@pytest.mark.parametrize(
+    ("state", "signal", "kept"),
+    [("running", "ended well", False), ("running", "ended badly", True), ("stopping", "ended by stop", False)],
+)
+def test_an_error_that_the_job_did_not_die_of_is_none_of_its_own(state: str, signal: str, kept: bool) -> None:
+    error = {"timestamp": 1, "code": int(Code.VALUE_ERROR)}
+    record = step(replace(STATES[state], last_error=error), SIGNALS[signal]).record
+    assert record.status.terminal
+    assert record.last_error == (error if kept else None)
+
+
 def test_the_leased_gpus_are_stored_with_the_admission() -> None:
     record = step(replace(BASE, resources={"gpus": 2}, message="waits for 2 GPUs"), Admitted(["GPU-a", "GPU-b"])).record
     assert record.resources == {"gpus": 2, "gpu_ids": ["GPU-a", "GPU-b"]}

@@ -10,6 +10,7 @@ nothing is to be said.
 
 import json
 import re
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,26 @@ def test_the_package_of_a_module(module: str, package: str) -> None:
     assert package_of(module) == package
 
 
+def test_a_package_is_named_only_where_it_is_known() -> None:
+    """A package that has the name of somebody's own file may be a stranger's."""
+    for module in ("utils", "config", "src", "train_utils", "my_stuff"):
+        for error in (
+            {"exc_type": "ModuleNotFoundError", "exc_text": f"No module named '{module}'"},
+            {"exc_type": "ModuleNotFound", "exc_text": f"python: No module named {module}", "language": "shell"},
+        ):
+            code, message = explain(error, "en")
+            assert code == Code.MODULE_NOT_FOUND
+            assert "a file or folder of your own" in (message or "")
+            assert f"package {module}" not in (message or "")
+
+
+@pytest.mark.parametrize("entry", ADVICE, ids=lambda a: a.en[:30])
+def test_no_job_is_said_to_have_no_network_or_to_have_one(entry: Advice) -> None:
+    """It depends: on the launcher, and on what the service asks for."""
+    assert not re.search(r"without a network|have no network|job has no network|no network\)|do not have", entry.en)
+    assert "任务没有网络" not in entry.zh
+
+
 class TestADriversOwn:
     OWN = Advice(
         r"only (\d+) rows in (\S+)",
@@ -154,6 +175,16 @@ class TestADriversOwn:
         assert book_with([]) is BOOK
         assert AdviceBook([]).first(read({"exc_type": "KeyError", "exc_text": "x"})) is None
 
+    def test_it_costs_no_copy_of_ours(self) -> None:
+        tracemalloc.start()
+        try:
+            book = book_with([self.OWN])
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert book is not BOOK
+        assert kept < 100_000, "bytes"
+
     @pytest.mark.parametrize(
         ("wrong", "why"),
         [
@@ -164,6 +195,16 @@ class TestADriversOwn:
             ({"pattern": ""}, "for every error"),
             ({"pattern": "x", "code": 5}, "not in the contract's table"),
             ({"pattern": "x", "facts": "("}, "facts"),
+            ({"pattern": "x", "contains": ("CUDA",)}, "contains must be a text"),
+            ({"pattern": "x", "contains": "CUDA||HIP"}, "has an empty text"),
+            ({"pattern": "x", "file": 3}, "file must be a text of at most 1000 characters, not 3"),
+            ({"pattern": "x", "source": None}, "source must be a text"),
+            ({"pattern": "x", "types": ["KeyError"]}, "types must be names in a tuple"),
+            ({"pattern": "x", "types": ("KeyError", 3)}, "types must be names in a tuple"),
+            ({"pattern": "x", "types": "lab.SurveyError"}, "without their modules, such as 'SurveyError'"),
+            ({"pattern": "x", "speaker": "Python"}, "speaker must be 'python', 'foreign' or 'any', not 'Python'"),
+            ({"pattern": "x", "code": "100905"}, "not in the contract's table"),
+            ({"pattern": "x", "code": [1]}, "not in the contract's table"),
         ],
     )
     def test_a_wrong_one_is_refused_with_a_reason(self, wrong: dict[str, Any], why: str) -> None:

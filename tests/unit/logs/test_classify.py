@@ -90,6 +90,7 @@ def test_so_has_what_the_standard_library_derives() -> None:
         ("lab.ApiKeyError", Code.UNKNOWN),
         ("lab.HostNameError", Code.UNKNOWN),
         ("ConnectionResetError", Code.UNKNOWN),
+        ("ssl.SSLCertVerificationError", Code.UNKNOWN),
         ("TimeoutError", Code.UNKNOWN),
         ("SystemExit", Code.UNKNOWN),
         ("lab.Whatever", Code.UNKNOWN),

@@ -104,6 +104,44 @@ def test_a_script_that_goes_on_only_warns() -> None:
     assert [fault.severity for fault in faults(log)] == ["warning", "warning"]
 
 
+GOING_ON = b"epoch 1 loss: 0.5\n"
+SURVIVED = {
+    b"sh: 1: nvidia-smi: not found\n": "CommandNotFound",
+    b"bash: line 1: /x: No such file or directory\n": "NoSuchFile",
+    b"a.rb:1:in `f': x (E)\n": "E",
+    b"Killed\n": "Killed",
+    b"make: *** [all] Error 2\n": "MakeError",
+    b"make[1]: *** [Makefile:3: x] Error 2\nmake: *** [Makefile:1: all] Error 2\nmake: Leaving directory '/x'\n": (
+        "MakeError"
+    ),
+}
+"""Crashes of programs that others ran, and went on."""
+
+
+@pytest.mark.parametrize("line", SURVIVED)
+@pytest.mark.parametrize(("stream", "silent"), [("stdout", False), ("stdout", True), ("stderr", True)])
+def test_a_silence_does_not_make_an_error_of_what_the_program_survived(line: bytes, stream: str, silent: bool) -> None:
+    pipeline = Pipeline(["auto"])
+    events = pipeline.feed(line, stream=stream)
+    if silent:
+        events += pipeline.idle(at_ms=1000) + pipeline.idle(at_ms=2000)
+    events += pipeline.feed(GOING_ON, at_ms=60_000) + pipeline.close(at_ms=60_001)
+    found = [event for event in events if isinstance(event, Fault)]
+    assert [(fault.severity, fault.detail["exc_type"]) for fault in found] == [("warning", SURVIVED[line])]
+
+
+@pytest.mark.parametrize("line", SURVIVED)
+def test_it_is_the_error_where_nothing_follows_the_silence(line: bytes) -> None:
+    pipeline = Pipeline(["auto"])
+    events = pipeline.feed(GOING_ON) + pipeline.feed(line, stream="stderr") + pipeline.idle(at_ms=1000)
+    state = json.loads(json.dumps(pipeline.dump()))
+    pipeline = Pipeline(["auto"])
+    pipeline.load(state)
+    events += pipeline.close(at_ms=2000)
+    found = [event for event in events if isinstance(event, Fault)]
+    assert [(fault.severity, fault.detail["exc_type"]) for fault in found] == [("error", SURVIVED[line])]
+
+
 def test_what_only_the_end_of_a_log_makes_an_error() -> None:
     for line in ("train.py: error: unrecognized arguments: --foo", "odd row at p.pl line 3."):
         assert not faults(f"{line}\nloss=0.3 epoch=1\n")

@@ -1,13 +1,17 @@
-"""The pipeline's own promises: parsers' bugs, drivers' classify, languages, events as JSON."""
+"""The pipeline's own promises: parsers' bugs, drivers' classify and advice, languages, events as JSON."""
 
 import json
+import re
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
+from k12ai_ws.logs.advice import Advice, Said
 from k12ai_ws.logs.batch import event_json, parse
+from k12ai_ws.logs.classify import book_with
 from k12ai_ws.logs.parser import Found, LogParser
-from k12ai_ws.logs.pipeline import Pipeline
+from k12ai_ws.logs.pipeline import Pipeline, SignsError
 from k12ai_ws.wire.bodies import Fault, LogLines, Metrics
 from k12ai_ws.wire.codes import Code
 
@@ -57,6 +61,17 @@ def test_a_driver_may_know_a_better_code() -> None:
     assert [e.code for e in events if isinstance(e, Fault)] == [100212]
 
 
+@pytest.mark.parametrize("given", [12345, Code.FINISHED, True, "100212", 100212.0, [], object()])
+def test_a_classify_that_gives_no_code_of_an_error_is_switched_off(given: Any) -> None:
+    pipeline = Pipeline(["auto"], classify=lambda _: given)
+    crash = CRASH % b"ValueError: x"
+    events = pipeline.feed(crash) + pipeline.idle(at_ms=1) + pipeline.feed(crash) + pipeline.close(at_ms=2)
+    warning, *errors = [e for e in events if isinstance(e, Fault)]
+    assert (warning.severity, [e.code for e in errors]) == ("warning", [Code.VALUE_ERROR] * 2)
+    assert "the driver's classify" in str(warning.message)
+    assert f"it gave {given!r}" in str(warning.message)
+
+
 def test_a_classify_that_raises_harms_nothing() -> None:
     def classify(fault: Fault) -> int | None:
         raise LookupError("oops")
@@ -65,6 +80,115 @@ def test_a_classify_that_raises_harms_nothing() -> None:
     events = pipeline.feed(CRASH % b"ValueError: x") + pipeline.close(at_ms=0)
     found = [e for e in events if isinstance(e, Fault)]
     assert [(e.code, e.severity) for e in found] == [(Code.UNKNOWN, "warning"), (Code.VALUE_ERROR, "error")]
+
+
+class Clumsy(Advice):
+    def match(self, said: Said) -> re.Match[str] | None:
+        raise LookupError("oops")
+
+
+def test_advice_that_raises_is_left_for_the_built_in_and_that_is_said_once() -> None:
+    pipeline = Pipeline(["auto"], book=book_with([Clumsy("x", "a", "b")]))
+    crash = CRASH % b"KeyError: 'x'"
+    events = pipeline.feed(crash) + pipeline.idle(at_ms=1) + pipeline.feed(crash) + pipeline.close(at_ms=2)
+    warning, *errors = [e for e in events if isinstance(e, Fault)]
+    assert warning.severity == "warning"
+    assert "the driver's advice" in (warning.message or "")
+    assert "oops" in (warning.message or "")
+    assert [e.code for e in errors] == [Code.KEY_ERROR] * 2
+    assert all("'x'" in (e.message or "") for e in errors)
+
+
+class Says(LogParser):
+    exclusive = True
+
+    def __init__(self, values: dict[str, float | None]) -> None:
+        self._values = values
+
+    def feed(self, line: str) -> Iterable[Found]:
+        return [Metrics(self._values)]
+
+
+def test_metrics_of_nothing_are_none() -> None:
+    events = Pipeline([Says({}), Says({"a": 1})]).feed(b"x\n")
+    assert [e.values for e in events if isinstance(e, Metrics)] == [{"a": 1}]
+
+
+@pytest.mark.parametrize("value", [0.5, None])
+def test_long_names_are_cut_and_that_is_seen(value: float | None) -> None:
+    events = Pipeline([Says({"n" * 200: 1, "m" * 10_000: value})]).feed(b"x\n")
+    assert [e.values for e in events if isinstance(e, Metrics)] == [{"n" * 200: 1, "m" * 199 + "…": value}]
+
+
+class Lap(LogParser):
+    signs = "lap 0"
+
+    def feed(self, line: str) -> Iterable[Found] | None:
+        return [Metrics({"lap": float(line[4:])})] if line.startswith("lap ") else None
+
+    def close(self) -> Iterable[Found] | None:
+        return None
+
+
+def test_nothing_is_what_none_says() -> None:
+    events = Pipeline([Lap()]).feed(b"overlap 0\nlap 7\n")
+    assert [e.values for e in events if not isinstance(e, LogLines)] == [{"lap": 7}]
+
+
+@pytest.mark.parametrize(
+    ("signs", "why"),
+    [
+        ("lap (", "no pattern of RE2: missing ): lap ("),
+        ("a)|(b", "no pattern of RE2: unexpected ): a)|(b"),
+        (b"lap 0", "must be a text or None, not b'lap 0'"),
+        (0, "must be a text or None, not 0"),
+        ("step 5", "have a 5 that no line has"),
+        (r"lap [1-9]", "have a 1 that no line has"),
+        (r"\x1b\[31m", "have a 3 that no line has"),
+        ("\ud800", "surrogates not allowed"),
+    ],
+)
+def test_signs_that_cannot_work_are_refused_by_their_parsers_name(signs: object, why: str) -> None:
+    parser = Lap()
+    parser.signs = signs  # type: ignore[assignment]
+    with pytest.raises(SignsError, match=f"of the log parser Lap .*{re.escape(why)}"):
+        Pipeline(["auto", parser])
+
+
+@pytest.mark.parametrize(
+    "signs",
+    [
+        "lap 0",
+        r"^lap [0-9]{1,3}$",
+        r"lap [[:alpha:]0-9]",
+        r"[^5] 0",
+        r"lap (?P<a1>0)",
+        r"\x6cap",
+        r"\154ap",
+        r"\x{6c}ap",
+        "",
+    ],
+)
+def test_signs_that_work(signs: str) -> None:
+    parser = Lap()
+    parser.signs = signs
+    assert Metrics({"lap": 7}) in Pipeline([parser]).feed(b"lap 7\n")
+
+
+class Ends(LogParser):
+    def feed(self, line: str) -> Iterable[Found]:
+        return ()
+
+    def close(self) -> Iterable[Found]:
+        return [Metrics({"end": 1})]
+
+
+def test_the_end_is_told_to_every_parser_where_there_was_a_line() -> None:
+    pipeline = Pipeline([Ends()])
+    assert pipeline.close(at_ms=0) == []
+    pipeline = Pipeline([Ends()])
+    pipeline.feed(b"\n")
+    assert pipeline.close(at_ms=0) == [Metrics({"end": 1})]
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,11 @@ def test_a_narrow_preset_reads_no_more_than_its_own() -> None:
     assert metrics('{"epoch": 1, "loss": 0.5}\n', "csv") == []
     assert metrics("epoch=1 loss=0.5\n", "jsonlines") == []
     assert metrics("epoch,loss\n1,0.5\n", "keras") == []
+    assert metrics("{'epoch': 1, 'loss': 0.5}\n", "keras") == []
+    assert metrics('{"epoch": 1, "loss": 0.5}\n', "sklearn") == []
+    for name in ("xgboost", "lightgbm", "catboost", "marian", "skopt"):
+        assert metrics("epoch=1 loss=0.5\nEpoch [1/3], Loss: 0.5\nTest accuracy: 0.9\n", name) == []
+    assert metrics("epoch=1 loss=0.5\n", "xgboost", "keras") == [{"epoch": 1, "loss": 0.5}]
 
 
 def test_an_unknown_preset_names_those_that_exist() -> None:

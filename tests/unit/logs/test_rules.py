@@ -1,7 +1,9 @@
 """Rules through the pipeline: what they read, beside what the presets read."""
 
+import itertools
 import json
 import math
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from k12ai_ws.logs.pipeline import Pipeline
-from k12ai_ws.logs.rules import MAX_RULES, Rule, RuleError, read_configured, read_rules, with_rules
+from k12ai_ws.logs.rules import (
+    MAX_RULES,
+    Rule,
+    RuleError,
+    for_nobody,
+    read_configured,
+    read_rules,
+    rules_schema,
+    with_rules,
+)
+from k12ai_ws.logs.rules.budget import START_NS
 from k12ai_ws.wire.bodies import Fault, LogEvent, LogLines, Metrics, Progress
 from k12ai_ws.wire.codes import Code
 
@@ -180,8 +192,68 @@ class TestNothingFound:
     def test_a_log_without_a_line_deserves_no_warning(self) -> None:
         assert not warnings(list(self.RULES), "")
 
+    def test_who_is_told(self) -> None:
+        """The rules of a request and of a driver, each by themselves; the operator's never."""
+        mine, theirs, operators = made([r"loss is (?P<loss>\S+)", r"acc is (?P<acc>\S+)", r"f1 is (?P<f1>\S+)"])
+
+        def patterns(log: str, **who: Any) -> list[list[str]]:
+            pipeline = Pipeline(with_rules([theirs, "auto"], **who))
+            found = pipeline.feed(log.encode()) + pipeline.close(at_ms=0)
+            return [[rule["pattern"] for rule in e.detail["rules"]] for e in found if isinstance(e, Fault)]
+
+        every = {"asked": [mine], "configured": [operators]}
+        assert patterns("x\n", **every) == [[mine.pattern, theirs.pattern]]
+        assert patterns("f1 is 3\n", **every) == [[mine.pattern, theirs.pattern]]
+        assert patterns("acc is 3\n", **every) == [[mine.pattern]]
+        assert patterns("loss is 3\n", **every) == [[theirs.pattern]]
+        assert patterns("acc is 3\n", configured=[operators]) == []
+        assert patterns("acc is 3\n", asked=[theirs]) == [], "a rule of both is of both"
+
+    def test_the_operators_rules_alone_are_not_told_of(self) -> None:
+        pipeline = Pipeline(with_rules(["auto"], configured=made([r"loss is (?P<loss>\S+)"])))
+        assert not [e for e in pipeline.feed(b"x\n") + pipeline.close(at_ms=0) if isinstance(e, Fault)]
+
     def test_no_rules_no_warning(self) -> None:
         assert with_rules(["auto"]) == ["auto"]
+
+
+class TestBudget:
+    """Rules whose matching takes too long are switched off, the dearest first; here each look at a clock takes 1 s."""
+
+    @staticmethod
+    def read(rules: list[Any], lines: int, *, restart: bool = False) -> list[LogEvent]:
+        def fresh() -> Pipeline:
+            return Pipeline(with_rules(["auto"], asked=made(rules), clock=lambda: next(ticks) * 1_000_000_000))
+
+        ticks = itertools.count()
+        pipeline, found = fresh(), []
+        for n in range(lines):
+            found += pipeline.feed(f"a {n} b {n}\n".encode())
+            if restart:
+                state = json.loads(json.dumps(pipeline.dump()))
+                pipeline = fresh()
+                pipeline.load(state)
+        return [e for e in found + pipeline.close(at_ms=0) if not isinstance(e, LogLines)]
+
+    @pytest.mark.parametrize("restart", [False, True])
+    def test_the_dearest_are_switched_off_and_that_is_said_once(self, restart: bool) -> None:
+        rules = [r"a (?P<a>\d+)", r"b (?P<b>\d+)", {"pattern": r"(?P<c>\d+)$", "contains": "0 b"}]
+        found = self.read(rules, 31, restart=restart)
+        names = ["".join(sorted(e.values)) for e in found if isinstance(e, Metrics)]
+        assert names == ["abc", "ab", "a", "c", "c", "c"], "of the lines 0, 1, 2, 10, 20 and 30"
+        (said,) = [e for e in found if isinstance(e, Fault)]
+        assert (said.code, said.severity, said.detail) == (
+            Code.WARNING,
+            "warning",
+            {"rules": [{"pattern": rule} for rule in rules[:2]]},
+        )
+        assert "switched off" in str(said.message)
+
+    def test_what_is_ordinary_costs_nothing(self) -> None:
+        pipeline = Pipeline(with_rules(["auto"], asked=made([PAIRS]), clock=time.thread_time_ns))
+        found = pipeline.feed(b"a=1 b=2 c=3\n" * 2000)
+        assert not [e for e in found if isinstance(e, Fault)]
+        assert sum(pipeline.dump()["parsers"][0]["cost"]["spent"]) < START_NS / 10
 
 
 LOG = "== round 1\nscore 1 bad x\nscore 2\nE a\n== round 2\nscore 3\nloss=nan\nE b\n"
@@ -226,6 +298,30 @@ def test_whatever_is_printed_it_gives_finite_numbers_or_none(line: str) -> None:
     assert all(v is None or math.isfinite(v) for values in found for v in values.values())
 
 
+def test_the_schema_has_every_field() -> None:
+    schema = rules_schema()
+    properties = schema["items"]["properties"]
+    full = {"pattern": "(?P<value>x)", "name": "a", "scale": 2, "contains": "x", "kind": "metrics", "severity": "error"}
+    assert properties.keys() == full.keys() | {"code"}
+    assert read_rules([full] * schema["maxItems"], "log_rules")
+    for code in properties["code"]["enum"]:
+        assert Rule("(?P<text>x)", kind="error", code=code)
+    for name in ("pattern", "contains", "name"):
+        with pytest.raises(RuleError):
+            Rule.from_json(full | {name: "x" * (properties[name]["maxLength"] + 1)})
+
+
+class TestProgressOfARule:
+    def test_the_built_in_reader_does_not_report_the_line_again(self) -> None:
+        rule = {"pattern": r"shard (?P<current>\d+) of (?P<total>\d+)", "kind": "progress"}
+        found = events([rule], "shard 3 of 10\nshard 4 of 10\n", "auto")
+        assert [(e.current, e.desc) for e in found if isinstance(e, Progress)] == [(3, None), (4, None)]
+
+    def test_a_rule_that_reads_no_progress_leaves_it(self) -> None:
+        log = "shard 3 of 10: 30%|###       | 3/10 [00:01<00:02, 3.00it/s]\n"
+        assert [e for e in events([r"shard (?P<shard>\d+)"], log, "auto") if isinstance(e, Progress)]
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("rule", "loc", "words"),
@@ -248,6 +344,11 @@ class TestRefusals:
             ({"pattern": "(?P<a>x)", "kind": None}, "kind", "must be a text"),
             ({"pattern": "(?P<a>x)", "scale": 0}, "scale", "not 0"),
             ({"pattern": "(?P<a>x)", "scale": True}, "scale", "number"),
+            ({"pattern": "(?P<a>x)", "scale": 1e308}, "scale", "1e-30 to 1e\\+30"),
+            ({"pattern": "(?P<a>x)", "scale": -1e-31}, "scale", "1e-30 to 1e\\+30"),
+            ({"pattern": "(?P<a>x)", "scale": 10**400}, "scale", "1e-30 to 1e\\+30"),
+            ({"pattern": "(x)", "name": "epoch"}, "name", r"no metric.*\(\?P<epoch>"),
+            ({"pattern": "(?P<value>x)", "name": "Step"}, "name", r"no metric.*\(\?P<step>"),
             ({"pattern": "(?P<a>x)", "scale": "2"}, "scale", "not '2'"),
             ({"pattern": "(?P<a>x)", "scale": math.nan}, "scale", "finite"),
             ({"pattern": "(?P<a>x)", "code": 100919}, "code", "kind error"),
@@ -295,6 +396,24 @@ class TestRefusals:
 
 
 class TestConfigured:
+    def test_rules_for_nobody(self) -> None:
+        rules = [
+            {"pattern": "(?P<a>x)", "services": ["k12cv"], "tasks": ["train"]},
+            {"pattern": "(?P<a>x)", "tasks": ["predict"]},
+            {"pattern": "(?P<a>x)", "services": ["nosuch"]},
+            {"pattern": "(?P<a>x)", "services": ["k12cv", "k12nlq"]},
+            {"pattern": "(?P<a>x)", "tasks": ["nope"]},
+            {"pattern": "(?P<a>x)", "services": ["k12cv"], "tasks": ["predict"]},
+        ]
+        said = list(for_nobody(read_configured(rules), {"k12cv": ["train"], "k12nlp": ["predict"]}))
+        assert [text.partition(":")[0] for text in said] == [f"logs.rules.{n}" for n in (2, 3, 4, 5)]
+        assert "'nosuch'" in said[0]
+        assert "k12cv, k12nlp" in said[0]
+        assert "'k12nlq'" in said[1]
+        assert "'nope'" in said[2]
+        assert "'predict'" in said[3]
+        assert not list(for_nobody(read_configured(rules[:2]), {"k12cv": ["train"], "k12nlp": ["predict"]}))
+
     def test_for_whom(self) -> None:
         every, some = read_configured(
             [{"pattern": "(?P<a>x)"}, {"pattern": "(?P<a>x)", "services": ["k12cv"], "tasks": ["train"]}]

@@ -20,11 +20,14 @@ AT_A_TIME = 120
 
 
 def pythons() -> list[str]:
-    """This Python, and those of PATH that start: one of each version."""
+    """This Python, and those of PATH and of pyenv that start: one of each version."""
     found = {sys.version_info[:2]: sys.executable}
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     for minor in range(8, 15):
-        path = shutil.which(f"python3.{minor}")
-        if path and (3, minor) not in found:
+        candidates = [*map(str, sorted(pyenv.glob(f"3.{minor}.*/bin/python"))), shutil.which(f"python3.{minor}")]
+        for path in filter(None, candidates):
+            if (3, minor) in found:
+                break
             said = subprocess.run(
                 [path, "-c", "import sys; print(sys.version_info[1])"], capture_output=True, check=False
             )

@@ -14,9 +14,16 @@ LEARN = Shape("learn:", re.compile(r"^(?P<step>\d+):\s{1,4}learn:"), rounds=True
 """`4:	learn: 1.1	test: 1.2	best: 1.2 (4)	total: 47ms`."""
 
 PRESETS = (
-    Preset("xgboost", "XGBoost", TEXT, (r"^\[\d+\]\t[\w-]+-\w+:",), (ROUND,)),
-    Preset("lightgbm", "LightGBM", TEXT, (r"^\[LightGBM\]", r"^\[\d+\]\t[\w ]+'s \w+: ", r"cv_agg's"), (ROUND,)),
-    Preset("catboost", "CatBoost", TEXT, (r"^\d+:\s+learn: ", r"^bestTest = "), (LEARN,)),
+    Preset("xgboost", "XGBoost", TEXT, (r"^\[\d+\]\t[\w-]+-\w+:",), (ROUND,), only=True),
+    Preset(
+        "lightgbm",
+        "LightGBM",
+        TEXT,
+        (r"^\[LightGBM\]", r"^\[\d+\]\t[\w ]+'s \w+: ", r"cv_agg's"),
+        (ROUND,),
+        only=True,
+    ),
+    Preset("catboost", "CatBoost", TEXT, (r"^\d+:\s+learn: ", r"^bestTest = "), (LEARN,), only=True),
     Preset(
         "sklearn",
         "scikit-learn's `verbose`",

@@ -26,7 +26,11 @@ COUNTED = Shape(
     ),
 )
 """`Train: 0 [  50/100 ( 51%)]`."""
-PAIR = Shape("][", re.compile(r"^\[(?P<epoch>\d+)/\d+\]\s?\[(?P<step>\d+)/\d+\]"))
+COLON = Shape(": ", re.compile(r"^\[(?P<epoch>\d+): {1,6}(?P<step>\d+)/\d+\] "))
+"""`[0: 10/30] train loss: 0.53`."""
+JOINED = Shape("epoch", re.compile(r"^(?P<epoch>\d+)epoch(?=[: ])"))
+"""ESPnet: `1epoch:train:1-10batch: ... loss=7.8`."""
+PAIR = Shape("][", re.compile(r"^(?:Train: )?\[(?P<epoch>\d+)/\d+\]\s?\[(?P<step>\d+)/\d+\]"))
 """`[0/25][50/1583] Loss_D: 0.08`."""
 BATCHES = Shape("batches", re.compile(r"\|\s{1,6}(?P<step>\d+)/\s{0,6}\d+ batches \|"))
 """`| epoch   1 |   200/ 2983 batches | ... | loss  7.62`."""
@@ -45,15 +49,18 @@ OF_CLASS = Shape(
 AT = Shape(
     " ",
     re.compile(
-        r"^\W{0,8}(?P<name>(?:[\w@/.-]{1,40} ){0,2}[\w@/.-]{1,40}) (?:at|after|for|on|in) "
-        r"(?:(?:epoch|ep) (?P<epoch>\d+)|(?:global )?(?:step|iteration|iter) (?P<step>\d+)"
-        r"|(?P<epochs>\d+) epochs?|(?P<steps>\d+) (?:steps?|iterations?|iters?|updates?))"
-        r" ?(?::|=|is|was) {0,4}(?P<value>[-+]?\d+\.\d+(?:[eE][-+]?\d+)?)(?![\w.:])",
+        r"^\W{0,8}(?:the )?(?P<name>(?:[\w@/.-]{1,40} ){0,3}[\w@/.-]{1,40})(?: \([a-z ]{1,30}\))?"
+        r" (?:at|after|for|on|in|of) "
+        r"(?:(?:epoch|ep) #?(?P<epoch>\d+)|(?:global )?(?:step|iteration|iter) #?(?P<step>\d+)"
+        r"|(?P<epochs>\d+) epochs?|(?P<steps>\d+) (?:steps?|iterations?|iters?|updates?)"
+        r"|(?:mini-?|train |val )?(?:batch|fold|run|seed|split|trial) {1,6}#?\d+)"
+        r" ?(?::|=|is|was) {0,4}(?P<value>[-+]?\d+\.\d+(?:[eE][-+]?\d+)?|\d{1,3}(?= ?%))(?![\w.:]| and )",
         re.IGNORECASE,
     ),
+    of_split=True,
     whole=True,
 )
-"""`Loss at step 10: 0.693`, `Cost after 100 iterations: 0.693`."""
+"""`Loss at step 10: 0.693`, `Cost after 100 iterations: 0.693`, `Accuracy for fold 1: 91.2 %`."""
 IS = Shape(
     "s ",
     re.compile(
@@ -70,9 +77,26 @@ OVER = Shape(
         r"^\W{0,8}(?P<name>(?:[\w@/.-]{1,40} ){0,3}[\w@/.-]{1,40}) over \d+ (?:runs|seeds|folds|episodes): "
         r"(?P<value>[\d.]{1,20}) ?%?"
     ),
+    of_split=True,
     whole=True,
 )
 """`Average test accuracy over 5 runs: 0.8123`."""
+SENTENCE = Shape(
+    "he ",
+    re.compile(
+        r"\b[tT]he (?P<name>(?:[\w@/.-]{1,40} ){0,3}[\w@/.-]{1,40}?)(?: (?:for|at|after|of|in) (?:epoch|step) \d{1,9})?"
+        r" is {1,8}(?P<value>[-+]?\d{1,12}\.\d{1,20})(?:$|%|[.,;](?:\s|$)| (?:and|at|after|with)\b)"
+    ),
+)
+"""`At epoch 3 the loss is 0.40`, `The average loss for epoch 0 is    8.42 and mean absolute error is ...`."""
+AND_SENTENCE = Shape(
+    " and ",
+    re.compile(
+        r" and (?:the )?(?P<name>(?:[\w@/.-]{1,40} ){0,3}[\w@/.-]{1,40}?)"
+        r" is {1,8}(?P<value>[-+]?\d{1,12}\.\d{1,20})\.?$"
+    ),
+)
+"""... and the rest of it."""
 ROUND_ZH = Shape("第", re.compile(r"第 ?(?P<epoch>\d+) ?(?:/ ?\d+ ?)?(?:轮|个? ?epoch)"))
 STEP_ZH = Shape("第", re.compile(r"第 ?(?P<step>\d+) ?(?:/ ?\d+ ?)?(?:步|次迭代)"))
 """`第3轮`, `第 100 步`."""
@@ -86,7 +110,7 @@ COCO = Shape(
 )
 """pycocotools: `Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0.732`."""
 
-COMMON = (BRACKETS, AT, IS, OVER, ROUND_ZH, STEP_ZH)
+COMMON = (BRACKETS, AT, IS, OVER, SENTENCE, AND_SENTENCE, ROUND_ZH, STEP_ZH)
 """What loops of any kind write."""
 
 PRESETS = (
@@ -119,6 +143,6 @@ PRESETS = (
             r"^\[\d+/\d+\]\[\d+/\d+\]\s*Loss_D",
             r"^(?:train|val) Loss: [\d.]+ Acc: ",
         ),
-        (*COMMON, TUTORIAL, COUNTED, PAIR, BATCHES, OF_ALL, OF_CLASS),
+        (*COMMON, TUTORIAL, COLON, JOINED, COUNTED, PAIR, BATCHES, OF_ALL, OF_CLASS),
     ),
 )

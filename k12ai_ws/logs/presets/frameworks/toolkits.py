@@ -67,7 +67,7 @@ PRESETS = (
     ),
     Preset("spacy", "spaCy", frozenset(("tables",)), (r"^E +# +LOSS ",)),
     Preset("allennlp", "AllenNLP", ALL, (r"\ballennlp\.", r'"best_validation_', r"\|\|: +\d{1,3}%\|"), (BOTH,)),
-    Preset("mindspore", "MindSpore", TEXT, (r"epoch: \d+ step: \d+, loss is ",), (LOSS_IS,)),
-    Preset("marian", "Marian", TEXT, (r"Ep\. \d+ : Up\. \d+ : ",), (UPDATE,)),
+    Preset("mindspore", "MindSpore", frozenset(("dicts", "pairs")), (r"epoch: \d+ step: \d+, loss is ",), (LOSS_IS,)),
+    Preset("marian", "Marian", TEXT, (r"Ep\. \d+ : Up\. \d+ : ",), (UPDATE,), only=True),
     Preset("stable_baselines3", "Stable-Baselines3", ALL, (r"^\| (?:rollout|time|train|eval)/ +\|",)),
 )

@@ -30,6 +30,13 @@ TRIAL = Shape(
     whole=True,
 )
 """Optuna: `Trial 0 finished with value: 0.0235 and parameters: {'lr': 0.01}. Best is ...`."""
+OBTAINED = Shape(
+    "value obtained",
+    re.compile(r"^(?P<name>Function value obtained): (?P<value>[-+]?\d{1,20}\.\d{1,20}(?:e[-+]?\d+)?)$"),
+    any_name=True,
+    whole=True,
+)
+"""scikit-optimize: `Function value obtained: 0.0051`."""
 
 PRESETS = (
     Preset(
@@ -65,6 +72,7 @@ PRESETS = (
         COMMON,
     ),
     Preset("optuna", "Optuna", frozenset(("dicts", "pairs")), (r"\] Trial \d+ (?:finished|failed|pruned)",), (TRIAL,)),
+    Preset("skopt", "scikit-optimize", TEXT, (r"^Function value obtained: ",), (OBTAINED,), only=True),
     Preset("skorch", "skorch", frozenset(("tables",)), (r"^ *epoch +train_loss +valid_acc",)),
     Preset("fastai", "fastai", frozenset(("tables",)), (r"^epoch +train_loss +valid_loss ",)),
     Preset(

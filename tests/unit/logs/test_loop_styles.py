@@ -1,0 +1,107 @@
+"""Styles of training loops that people write, and ordinary lines that look like them."""
+
+import pytest
+
+from k12ai_ws.logs.pipeline import Pipeline
+from k12ai_ws.wire.bodies import Metrics
+
+Values = dict[str, float | None]
+
+
+def metrics(log: str) -> list[Values]:
+    pipeline = Pipeline(["auto"])
+    events = [*pipeline.feed(log.encode()), *pipeline.close(at_ms=0)]
+    return [dict(event.values) for event in events if isinstance(event, Metrics)]
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ("  training loss:\t\t0.428733", {"training loss": 0.428733}),
+        ("Step #100\tEpoch   1\tBatch 10\tLoss: 0.8873", {"step": 100, "epoch": 1, "Loss": 0.8873}),
+        ("Epoch 1 completed in 12.3s with loss 0.3747", {"epoch": 1, "loss": 0.3747}),
+        ("At epoch 3 the loss is 0.4051", {"epoch": 3, "loss": 0.4051}),
+        (
+            "The average loss for epoch 0 is    8.42 and mean absolute error is    2.21.",
+            {"epoch": 0, "average loss": 8.42, "mean absolute error": 2.21},
+        ),
+        ("Up to batch 5, the average loss is   23.33.", {"average loss": 23.33}),
+        ("The loss after epoch 2 is 0.5123", {"epoch": 2, "loss": 0.5123}),
+        ("Training loss (for one batch) at step 100: 0.5408", {"step": 100, "Training loss": 0.5408}),
+        ("Loss after mini-batch   500: 0.999", {"Loss": 0.999}),
+        ("Accuracy for fold 1: 35.1 %", {"Accuracy": 35.1}),
+        ("Valid MR at step 200: 51.974597", {"step": 200, "Valid MR": 51.974597}),
+        ("Evaluation over 10 episodes: 123.456", {"Evaluation": 123.456}),
+        ("Accuracy on all data: 0.3125", {"Accuracy": 0.3125}),
+        ("LOSS train 0.28865 valid 0.41924", {"LOSS train": 0.28865, "LOSS valid": 0.41924}),
+        ("Episode 3 finished after 12 timesteps with reward 30.53", {"step": 3, "reward": 30.53}),
+        ("R^2 score: 0.8123", {"R^2 score": 0.8123}),
+        ("200 ROCAUC: 93.23%", {"ROCAUC": 93.23}),
+        ("INFO Epoch 0 CV info cv_loss 10.629702", {"epoch": 0, "cv_loss": 10.629702}),
+        ("INFO:root:Epoch[1] Train-accuracy=0.433750", {"epoch": 1, "Train-accuracy": 0.43375}),
+        ("[0: 10/30] train loss: 1.162114 accuracy: 0.35", {"epoch": 0, "step": 10, "train loss": 1.162114}),
+        ("1epoch:train:1-10batch: loss_ctc=13.191, acc=0.516", {"epoch": 1, "loss_ctc": 13.191, "acc": 0.516}),
+        ("Epoch 1 loss: tensor(0.5234, grad_fn=<MulBackward0>)", {"epoch": 1, "loss": 0.5234}),
+        ("val_loss tensor(0.4123, device='cuda:0')", {"val_loss": 0.4123}),
+        ("epoch 1 | 训练loss 0.9126 | 验证acc 0.4759", {"epoch": 1, "训练loss": 0.9126, "验证acc": 0.4759}),
+        ("epoch: 1, 损失\uff1a0.8545\uff0c准确率\uff1a0.4931", {"epoch": 1, "损失": 0.8545, "准确率": 0.4931}),
+        ("OrderedDict([('epoch', 1), ('loss', 0.2944), ('acc', 0.79)])", {"epoch": 1, "loss": 0.2944, "acc": 0.79}),
+        (
+            "epoch 1: {'train': {'loss': 0.1965}, 'val': {'loss': 0.2611}}",
+            {"epoch": 1, "train/loss": 0.1965, "val/loss": 0.2611},
+        ),
+        ('{"results": {"fid50k_full": 300.1234}, "num_gpus": 1}', {"results/fid50k_full": 300.1234}),
+        ("[CV 1/3] END ..............C=0.1, kernel=linear;, score=0.960 total time=   0.0s", {"score": 0.96}),
+        (
+            "[CV 2/2; 1/2] END C=0.1; accuracy: (train=0.9, test=0.8) f1: (train=0.7, test=0.6) total time=   0.0s",
+            {"train_accuracy": 0.9, "test_accuracy": 0.8, "train_f1": 0.7, "test_f1": 0.6},
+        ),
+        ("Function value obtained: 5.9666", {"Function value obtained": 5.9666}),
+    ],
+)
+def test_a_line_with_metrics(line: str, values: Values) -> None:
+    found = metrics(line)
+    assert len(found) == 1
+    assert {name: found[0].get(name, "none") for name in values} == values
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Epoch: [3 | 164] LR: 0.100000",
+        "Epoch: 03 | Epoch Time: 0m 12s",
+        "2026-11-23 12:00:01,123 - Model - INFO - Epoch 3 (3/200):",
+        "======== Epoch 3 / 4 ========",
+    ],
+)
+def test_a_heading_says_the_epoch_of_the_lines_below(heading: str) -> None:
+    assert metrics(f"{heading}\nTrain Loss: 0.693 | Train Acc: 50.12%\n") == [
+        {"epoch": 3, "Train Loss": 0.693, "Train Acc": 50.12}
+    ]
+
+
+def test_a_table_of_a_search_shows_its_target_and_not_what_was_tried() -> None:
+    table = "|   iter    |  target   |     x     |\n-------------------\n| 1   | -7.135    | 2.834     |\n"
+    assert metrics(table) == [{"step": 1, "target": -7.135}]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "The validation split is 0.2.",
+        "Validation split is 0.25",
+        "The value of pi is 3.14159.",
+        "The ratio of the test set is 0.1, as before.",
+        "we went on with 0.5 and the rest with 0.75",
+        "weights: tensor(0.5234, dtype=torch.float32)",
+        "Time on all data: 0.3125",
+        "Missing values in the 'data' are represented as NaN's. Missing values",
+        "        return 0.5",
+        "Version for fold 1: 3.5",
+        "OrderedDict([('lr', 0.01), ('momentum', 0.9)])",
+        "{'optimizer': {'lr': 0.01}, 'scheduler': {'gamma': 0.5}}",
+        "[CV] END .....................C=0.1, kernel=linear; total time=   0.0s",
+    ],
+)
+def test_a_line_without_metrics(line: str) -> None:
+    assert metrics(line) == []

@@ -1,0 +1,64 @@
+"""Tracebacks that stand in texts: an exception's own, a quotation, a string of one line."""
+
+import json
+
+import orjson
+import pytest
+
+from k12ai_ws.logs.batch import event_json, parse
+from k12ai_ws.logs.limits import Limits
+from k12ai_ws.logs.pipeline import Pipeline
+from k12ai_ws.wire.bodies import Fault, LogEvent
+
+INNER = (
+    'Traceback (most recent call last):\n  File "a.py", line 4, in run\n    inner()\n'
+    "ZeroDivisionError: division by zero\n"
+)
+
+
+def faults(log: str) -> list[Fault]:
+    return [event for event in parse(log.encode()) if isinstance(event, Fault)]
+
+
+@pytest.mark.parametrize("words", ["", "worker failed: "])
+def test_an_exceptions_text_may_begin_with_a_traceback(words: str) -> None:
+    outer = 'Traceback (most recent call last):\n  File "a.py", line 9, in <module>\n    raise RuntimeError(tb)\n'
+    (fault,) = faults(f"{outer}RuntimeError: {words}{INNER}\n")
+    assert fault.detail["exc_type"] == "RuntimeError"
+    assert fault.detail["exc_text"] == (words + INNER).rstrip()
+    assert [frame["linenum"] for frame in fault.detail["traceback"]] == [9]
+    assert fault.severity == "error"
+
+
+@pytest.mark.parametrize("quoted", ["> ", "    ", "# "])
+def test_a_quoted_traceback_killed_nobody(quoted: str) -> None:
+    log = "".join(f"{quoted}{line}\n" for line in INNER.splitlines())
+    (fault,) = faults(f"{log}epoch=1 loss=0.5\nall done\n")
+    assert (fault.severity, fault.detail["exc_type"]) == ("warning", "ZeroDivisionError")
+
+
+def test_half_a_surrogate_in_a_string_can_be_stored() -> None:
+    record = json.dumps({"exc_info": INNER.replace("division", "div\ud800ision")})
+    (fault,) = faults(record + "\n")
+    assert orjson.loads(orjson.dumps(event_json(fault)))["error"]["detail"]["exc_text"] == "div?ision by zero"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("code", [r"raise X('\d')", "raise X('a' if 1else 'b')", r"raise X('\777')"])
+def test_code_that_python_would_warn_of_is_not_parsed(code: str) -> None:
+    (fault,) = faults(f'Traceback (most recent call last):\n  File "a.py", line 4, in run\n    {code}\nX: text\n')
+    assert fault.detail["exc_text"] == "text"
+    assert all(fault.detail["exc_type"] != "X" for fault in faults(f"'Traceback (most recent call last):\\n {code}'\n"))
+
+
+def read(log: bytes, size: int) -> list[LogEvent]:
+    pipeline = Pipeline(["auto"], limits=Limits(block_lines=40))
+    events = [event for at in range(0, len(log), size) for event in pipeline.feed(log[at : at + size])]
+    return [event for event in events + pipeline.close(at_ms=0) if isinstance(event, Fault)]
+
+
+def test_frames_taken_at_once_are_bounded_like_any() -> None:
+    frames = "".join(f'  File "a.py", line {i}, in f\n    f()\n' for i in range(30))
+    log = f"Traceback (most recent call last):\n{frames}ValueError: x\nepoch=1 loss=0.5\n".encode()
+    assert read(log, len(log)) == read(log, 7)
+    assert read(log, len(log))[0].detail["truncated"] > 0
