@@ -18,6 +18,7 @@ _UNIT = re.compile(
     r"(?:%|(?:ms|us|µs|ns|s|m|h|sec|secs|seconds|min|[KMGTkmgt]i?B|[kKMGT]|B|b|GB|MB|KB|it|px|MiB|GiB|W|C|Hz|[KMG]Hz|x)(?![\w])"
     r"|(?:it|iter|step|sample|samples|img|images|tok|tokens|batch|examples)s?/s|s/|ms/|us/|/s\b|(?!dB\b)[A-Za-z_])"
 )
+_SIZE = re.compile(r"\s?(?:[kKMGT]i?B|bytes)\b")
 _DELIMITER = re.compile(
     r"[,;|\t(){}\[\]<>\"`•]|(?<!\w)'|'(?!\w)|\s-+\s|\s{2,}|->|=>|[-=*#]{2,}|[━-╿█-▏]+|:\s|:$|(?<=\w{4})[.!?]\s|(?<=[^\w])\*\s"
 )
@@ -217,6 +218,8 @@ class Study:
         after = self._text[match.end() :][:40]
         unit = _UNIT.match(after)
         if (unit and unit[0] != "%") or after.startswith("%|"):  # a bar's share: `Map: 100%|####|`
+            return True
+        if _SIZE.match(after):
             return True
         if after[:1] in (":", "/") and after[1:2].isdigit() and not (what == "metric" and after[:1] == "/"):
             return True

@@ -25,7 +25,7 @@ _METRIC = _words(
     map50 ap ap50 ap75 iou miou giou dice jaccard error err score logloss nll bce kl kld elbo psnr ssim lpips
     fid kid wer cer ter em mcc reward return ndcg mrr map5095 objective entropy crossentropy cross likelihood l1 l2
     auc1 gini kappa sensitivity specificity silhouette inertia bpc bpb mlm eer map@50 las uas correlation
-    pearson spearman spearmanr matthews r2score hinge huber regret fitness pck oks are merror mlogloss ploss
+    pearson spearman spearmanr matthews r2score hinge huber regret fitness pck oks merror mlogloss ploss
     vloss tloss dloss gloss aac acer dev deviance logprob residual prec bacc macc aacc mdice mfscore rew rewards
     rocauc aucroc microf1 macrof1 returns nme ade fde epe pesq stoi sdr sisdr mrr rmsd tm recalls accuracies cost
     """
@@ -47,8 +47,8 @@ _NEVER = _words(
     index idx sec_per warmup interval freq frequency rows cols columns features classes labels free used byte
     bytes mb gb kb mhz ghz host ip address mask class bins factor ratio coef coefficient margin clip tolerance
     tol start end train_wall estimators depth leaves fold folds k n p nnz score_from from initscore budget
-    reduction penalty bias scaling mfu instances sub-exceptions nodes world_size mom skipped dur took thr thresh fn func
-    function coeff cutoff ips code progress timestamp ts
+    reduction avail penalty bias scaling mfu instances sub-exceptions nodes world_size mom skipped dur took thr thresh
+    fn func function coeff cutoff ips code progress timestamp ts
     """
 )
 _PARTS = _words(
@@ -75,7 +75,7 @@ _AMBIGUOUS = _words("l1 l2 kl entropy score ap map margin cross likelihood resid
 """Metrics that settings are named after, too."""
 COUNTED = _words("precision error err errors")
 """A whole number of these is a count of bits or of failures, and no metric."""
-PROSE = _words("from of the is was to with in at for by be will and or a an than about")
+PROSE = _words("from of the is are was to with in at for by be will and or a an than about")
 UNITS = _words("s sec secs seconds ms us ns min mins h gb mb kb gib mib bytes hz")
 _TOP = re.compile(r"(?:\w{1,12}[_/ ])?top_\d{1,2}(?:$|[_/ ]|acc)")
 _WORD = re.compile(r"(?:[a-zA-Z\d]+|[^\W_a-zA-Z\d]+)(?:@\d+)?")
