@@ -12,7 +12,7 @@ from .vocabulary import POSITIONS, kind, normal
 
 _ITEM = re.compile(
     r"""(['"])(?P<name>[^'"\n]{1,80})\1\s*:\s*(?:(?:\w{1,20}\([^{}\n]{0,40})?(?P<opens>\{)|(?P<list>\[)?(?:(?:np\.|numpy\.|torch\.|jnp\.)?[a-z]+\d*\()?['"]?"""
-    r"""(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?nan|[-+]?inf)(?=['",)}\]\s]|$)"""
+    r"""(?P<number>[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?|[-+]?nan|[-+]?inf)(?=['",)}\]\s]|$)"""
     r"""(?(list)(?=['"]?\)?\])|))|(?P<closes>\})""",
     re.IGNORECASE,
 )
@@ -84,7 +84,7 @@ def _flatten(items: dict[str, Json], path: str, reading: Reading, depth: int) ->
             _flatten(value, full, reading, depth + 1)
         elif isinstance(value, bool) or not isinstance(value, int | float):
             if isinstance(value, str) and re.fullmatch(
-                r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf)", value.strip(), re.IGNORECASE
+                r"[-+]?(?:\d++(?:\.\d*+)?(?:[eE][-+]?\d++)?|nan|inf)", value.strip(), re.IGNORECASE
             ):
                 _place(reading, full, number(value.strip()), value)
         else:
