@@ -8,13 +8,13 @@ UP = "\x0b"
 STRAY = bytes([*range(7), 11, 12, *range(14, 27), *range(28, 32), 127])
 """Control characters that mean nothing in a log (NUL and its like): dropped from the bytes, whatever stands around."""
 
-_INCOMPLETE = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|[\]PX^_][^\x07\x1b\n]{0,4096}\x1b?|[ -/]{0,4})?\Z")
+_INCOMPLETE = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|[\]PX^_][^\x07\x0b\x1b\r\n]{0,4096}\x1b?|[ -/]{0,4})?\Z")
 _LONGEST = 8192
 _UP = re.compile(r"\x1b\[\d{0,3}[AF]")
 _COLUMN = re.compile(r"\x1b\[[01]?G")
 _SEQUENCE = re.compile(
     r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]"  # CSI: colours, erasing
-    r"|\x1b[\]PX^_][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)"  # OSC and the other strings: titles, links
+    r"|\x1b[\]PX^_][^\x07\x0b\x1b\r\n]{0,4096}(?:\x07|\x1b\\)"  # OSC and the other strings: titles, links
     r"|\x1b[ -/]{1,4}[0-~]|\x1b[0-Z\\-~]|\x1b|\x07"
 )
 

@@ -4,6 +4,7 @@ A bar's body is found first; what it says stands right before or right behind it
 """
 
 import re
+from itertools import islice
 
 from k12ai_ws.wire.bodies import Progress
 
@@ -43,6 +44,8 @@ _SAID_ETA = re.compile(
 )
 _TIMES = re.compile(rf"(?<![\w:.])(?:{_CLOCK})(?![\w:])")
 _SHORT = re.compile(r"(?<![\w:.])(?:\d{1,6}[dhms]){1,3}(?![\w/])")
+_BODIES = 4
+"""So many pieces of a line that may be a bar are looked at."""
 _EMPTY = frozenset(" .-_[]|\u2591\u25a1\u25cb\u25ef\u2219\u25ab\u25b1")
 
 
@@ -57,7 +60,7 @@ def read_drawn(line: str) -> Progress | None:
             return None
     elif not _OTHER.search(line) and not _ASCII.search(line):
         return None
-    for body in _BODY.finditer(line):
+    for body in islice(_BODY.finditer(line), _BODIES):
         if (found := _around(line[: body.start()][-300:], body[0], line[body.end() : body.end() + 200])) is not None:
             return found
     return None

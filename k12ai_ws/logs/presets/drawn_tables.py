@@ -87,7 +87,7 @@ class DrawnTable:
         name, cell = cells
         section = self._state.get("section")
         reading = Reading()
-        if not CELL.match(cell):
+        if not CELL.match(cell) or not name.isprintable():
             return None
         value = number(cell.rstrip("%"))
         if section == "time":
