@@ -22,11 +22,11 @@ class Findings:
     def metrics(self, item: Metrics, out: list[LogEvent]) -> None:
         """Appends the event, and the warnings that it is the first to give reason for."""
         values = item.values
-        if isinstance(values, Mapping) and not values:
+        if type(values) is not dict and not isinstance(values, Mapping):
+            out.append(item)  # a plugin breaks its types' promise: judged where events are encoded
+        elif not values:
             return
-        if not isinstance(values, Mapping) or (
-            len(values) <= self._most and _plain(values, self._longest)
-        ):  # a plugin may break its types' promise
+        elif len(values) <= self._most and _plain(values, self._longest):
             out.append(item)
         else:
             self._mended(values, out)

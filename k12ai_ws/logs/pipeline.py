@@ -194,12 +194,17 @@ class Pipeline:
                 out.append(self._fault(item, out))
 
     def _ordinary_line(self, line: str, use: Use, stream: Stream, at_ms: int, out: list[LogEvent]) -> None:
-        rules = use.parsers[:1] if use.bar and use.parsers and self._parsers[use.parsers[0]].exclusive else ()
-        asked = {index: self._ask(index, line) for index in rules}
-        if use.bar and not any(isinstance(item, Progress) for found in asked.values() for item in found):
-            out += self._meter.draw(stream, [line], at_ms)
-        for index in use.parsers:
-            found = asked[index] if index in asked else self._ask(index, line)
+        parsers = use.parsers
+        if use.bar:
+            found: Sequence[Found] = ()
+            if parsers and self._parsers[parsers[0]].exclusive:  # rules come first: one may read this bar
+                found, parsers = self._ask(parsers[0], line), parsers[1:]
+            if not any(isinstance(item, Progress) for item in found):
+                out += self._meter.draw(stream, [line], at_ms)
+            if self._report(found, stream, at_ms, out):
+                return
+        for index in parsers:
+            found = self._ask(index, line)
             if found and self._report(found, stream, at_ms, out) and self._parsers[index].exclusive:
                 return
 

@@ -77,7 +77,7 @@ def metric(rng: random.Random, number: int) -> str:
     if kind == 0:
         return f"epoch={epoch} step={number} loss={loss:.4f} acc={acc:.4f} lr={1e-4 * (1 + acc):.2e}"
     if kind == 1:
-        return f"Epoch {epoch}/100 - loss: {loss:.4f} - accuracy: {acc:.4f} - val_loss: {loss * 2:.4f}"
+        return f"Epoch {epoch}/1000 - loss: {loss:.4f} - accuracy: {acc:.4f} - val_loss: {loss * 2:.4f}"
     return f"{{'loss': {loss:.4f}, 'learning_rate': {1e-5 * (1 + acc):.3e}, 'epoch': {number / 1000:.2f}}}"
 
 

@@ -63,11 +63,11 @@ class GenericParser(LogParser):
 
     def feed(self, line: str) -> Iterable[Found]:
         """The metrics of this line."""
+        if "wrapped" in self.state or "━" in line:  # what stands below may belong to it, whatever was learned
+            return [found for whole in Unwrapper(self.state).lines(line) for found in self._metrics(whole)]
         if self._settled() and (learned := self._learner.known(line)) is not None:
             return (Metrics(self._placed(learned.values(line), learned.said)),)
-        if "wrapped" not in self.state and "━" not in line:
-            return self._metrics(line)
-        return [found for whole in Unwrapper(self.state).lines(line) for found in self._metrics(whole)]
+        return self._metrics(line)
 
     def _settled(self) -> bool:
         """Whether nothing above decides what the next line is."""

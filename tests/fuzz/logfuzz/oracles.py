@@ -122,8 +122,8 @@ def _same(oracle: str, one: Outcome, other: Outcome) -> None:
 
 
 def _streams_apart(script: list[Op], reader: Reader, whole: Outcome) -> None:
-    """The lines and the errors of a stream are those that it gives without the other; how bad an error is may show in
-    what the other stream says after it.
+    """The lines and the errors of a stream are those that it gives without the other; how bad an error is, and whether
+    it goes on, may show in what the other stream says after it.
     """
     if len({op.stream for op in script if op.what == "feed"}) < 2:
         return
@@ -133,7 +133,7 @@ def _streams_apart(script: list[Op], reader: Reader, whole: Outcome) -> None:
         alone = _played("raises", [op for op in script if op.what != "feed" or op.stream == stream], quiet)
         if alone.lines[stream] != whole.lines[stream]:
             raise Broken("streams", f"lines of {stream}: {alone.lines[stream]!r:.500} and {whole.lines[stream]!r:.500}")
-        errors += [repr(replace(event, severity="error")) for event in alone.events if isinstance(event, Fault)]
-    both = [replace(event, severity="error") for event in play(script, quiet).events if isinstance(event, Fault)]
-    if sorted(errors) != sorted(map(repr, both)):
+        errors += [str(event.detail.get("exc_type")) for event in alone.events if isinstance(event, Fault)]
+    both = [str(event.detail.get("exc_type")) for event in play(script, quiet).events if isinstance(event, Fault)]
+    if sorted(errors) != sorted(both):
         raise Broken("streams", f"{len(errors)} errors of the streams alone, {len(both)} of both")
