@@ -198,6 +198,15 @@ class OwnEngine:
         self.client.images.load(b"".join(engine.images.get(image).save(named=True)))
 
 
+def remove(client, container):
+    """Removes a container, which the server may be removing too, or have removed."""
+    try:
+        client.api.remove_container(container, force=True)
+    except docker.errors.APIError as error:
+        if error.status_code not in (404, 409):
+            raise
+
+
 @pytest.fixture(params=["plain", "live-restore"])
 def own_engine(request, engine, boxed):
     if os.getuid() != 0 or shutil.which("dockerd") is None:
@@ -207,13 +216,15 @@ def own_engine(request, engine, boxed):
     own.restores = request.param == "live-restore"
     own.start()
     own.load(boxed.image, engine)
-    yield own
-    if own.process.poll() is not None:
-        own.start()
-    for found in own.client.api.containers(all=True):
-        own.client.api.remove_container(found["Id"], force=True)
-    own.client.close()
-    own.kill_all()
+    try:
+        yield own
+        if own.process.poll() is not None:
+            own.start()
+        for found in own.client.api.containers(all=True):
+            remove(own.client, found["Id"])
+    finally:
+        own.client.close()
+        own.kill_all()
     left = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
     for mount in sorted((each for each in left if each.startswith(f"{folder}/")), reverse=True):
         subprocess.run(["umount", "--lazy", mount], check=True)
