@@ -108,19 +108,19 @@ class FaultRecogniser:
 
     def _reported(self, report: Report) -> list[str | Report]:
         """A traceback beside what crashes are open: faulthandler's stack is that of the crash above it."""
-        root = _ROOT_CAUSE.search(str(report.detail.get("exc_text") or ""))
+        text = str(report.detail.get("exc_text") or "")
+        root = _ROOT_CAUSE.search(text)
         if root and "rank" not in report.detail:
             report.detail["rank"] = int(root["rank"])
             report.detail["exit_code"] = int(root["code"])
         before = self._crashes.settle()
-        text = str(report.detail.get("exc_text") or "")
-        if text.startswith(FATAL):  # whatever other processes print after it
-            report = Report(report.detail, "error")
-        last = before[-1] if before else None
-        if text.startswith(FATAL) and isinstance(last, Report) and last.severity == "error":
-            before[-1] = _merged(last, report)
-            self._crashes.note(report)
-            return before
+        if text.startswith(FATAL):
+            report = Report(report.detail, "error")  # whatever other processes print after it
+            last = before[-1] if before else None
+            if isinstance(last, Report) and last.severity == "error":
+                before[-1] = _merged(last, report)
+                self._crashes.note(report)
+                return before
         self._crashes.note(report)
         return [*before, report]
 

@@ -36,8 +36,8 @@ class Pipeline:
     `parsers`: presets by name, or parser objects, which must be new: they hold the state of one log. `classify` may
     give a better code for an error (a driver's own); one that raises is switched off like a parser. `book` has the
     advice, a driver's own before the built-in (`classify.book_with`); one that raises is left for the built-in.
-    `language` is that of the messages. `app_roots`: folders of the user's own
-    code, where they are known. Raises UnknownPreset, SignsError.
+    `language` is that of the messages. `app_roots`: folders of the user's own code, where they are known. Raises
+    UnknownPreset, SignsError.
     """
 
     def __init__(
@@ -118,8 +118,9 @@ class Pipeline:
         self._meter.load(state["meter"])
         for parser, parser_state in zip(self._parsers, state["parsers"], strict=True):
             parser.state = json.loads(json.dumps(parser_state))
-        self._off = set(state["off"])
-        self._sieve = self._made_sieve()
+        if (off := set(state["off"])) != self._off:
+            self._off = off
+            self._sieve = self._made_sieve()
         self._findings.load(state["findings"])
         self._printed = state["printed"]
 
@@ -248,12 +249,7 @@ class Pipeline:
 
     def _fault(self, report: Report, out: list[LogEvent]) -> Fault:
         code, message = self._explained(report.detail, out)
-        fault = Fault(
-            code,
-            message,
-            report.severity,
-            report.detail,
-        )
+        fault = Fault(code, message, report.severity, report.detail)
         if self._classify is not None:
             try:
                 better = meaning.given_code(self._classify(fault))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from k12ai_ws.logs.limits import Limits
-from k12ai_ws.logs.tracebacks.report import fingerprint
+from k12ai_ws.logs.tracebacks.report import fingerprint, raw_of
 from k12ai_ws.wire.bodies import Json
 
 from .block import CrashBlock, Part
@@ -27,15 +27,6 @@ def crash_detail(block: CrashBlock, kind: Kind, limits: Limits, roots: Sequence[
     if block.cut:
         detail["truncated"] = block.cut
     return detail
-
-
-def raw_of(lines: Sequence[str], limits: Limits) -> str:
-    """The lines as one text, its middle cut where it is too long."""
-    raw = "\n".join(lines)
-    if len(raw) > limits.raw_chars:
-        half = limits.raw_chars // 2
-        raw = f"{raw[:half]}\n[... {len(raw) - 2 * half} characters ...]\n{raw[-half:]}"
-    return raw
 
 
 def _ordered(parts: Sequence[Part]) -> list[Part]:

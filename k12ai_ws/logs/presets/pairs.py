@@ -111,11 +111,6 @@ def _follow(plan: list[Place], line: str) -> Reading:
     return Reading(positions, values)
 
 
-def read_pairs(line: str) -> list[Reading]:
-    """The same for one line alone."""
-    return PairReader().read(line)
-
-
 def read_positions(text: str) -> dict[str, float]:
     """Only the positions of a text: the words before a dictionary."""
     if not any(map(str.isdigit, text)):

@@ -8,6 +8,7 @@ import orjson
 import re2
 
 from k12ai_ws.logs.parser import Found, LogParser
+from k12ai_ws.logs.sieve import shape_of
 from k12ai_ws.wire.bodies import Fault, Json, Metrics
 from k12ai_ws.wire.codes import Code, Language
 
@@ -21,13 +22,12 @@ MAX_LINE = 4_000
 MAX_ERRORS = 100
 """Most error events of one rule; then it says so and gives no more."""
 _SHOWN_CHARS = 200
-_ALIKE = str.maketrans("123456789", "000000000")
 
 
 def _signs(rules: Sequence[Rule]) -> str | None:
     """A pattern of the texts that the rules need, one for each; None where a rule needs none, and so every line."""
     needs = [max(rule.needs, key=len, default="") for rule in rules]
-    return "|".join(re2.escape(need.translate(_ALIKE)) for need in needs) if all(needs) else None
+    return "|".join(re2.escape(shape_of(need).decode()) for need in needs) if all(needs) else None
 
 
 def _listed(said: Sequence[dict[str, Json]]) -> str:

@@ -37,14 +37,19 @@ def block_detail(block: Block, limits: Limits, roots: Sequence[str] | None) -> d
     if rank is not None:
         detail["rank"] = rank
     detail["fingerprint"] = fingerprint(detail)
-    raw = "\n".join(block.raw)
-    if len(raw) > limits.raw_chars:
-        half = limits.raw_chars // 2
-        raw = f"{raw[:half]}\n[... {len(raw) - 2 * half} characters ...]\n{raw[-half:]}"
-    detail["raw"] = raw
+    detail["raw"] = raw_of(block.raw, limits)
     if block.cut:
         detail["truncated"] = block.cut + detail.get("truncated", 0)
     return detail
+
+
+def raw_of(lines: Sequence[str], limits: Limits) -> str:
+    """The lines as one text, its middle cut where it is too long."""
+    raw = "\n".join(lines)
+    if len(raw) > limits.raw_chars:
+        half = limits.raw_chars // 2
+        raw = f"{raw[:half]}\n[... {len(raw) - 2 * half} characters ...]\n{raw[-half:]}"
+    return raw
 
 
 def _fatal(block: Block, limits: Limits, roots: Sequence[str] | None) -> dict[str, Json]:
