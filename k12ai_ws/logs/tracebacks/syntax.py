@@ -193,11 +193,12 @@ def _statement(sources: list[str]) -> str:
 
 
 def literal_text(sources: list[str]) -> tuple[str | None, int]:
-    """What the last frame's `raise X("...")` says of its text: the text itself where it is a literal, and else how
-    many lines more than one it has at least. Nothing tells more about where a text of several lines ends.
+    """What the last frame's `raise X("...")`, or `assert x, "..."`, says of its text: the text itself where it is a
+    literal, and else how many lines more than one it has at least. Nothing tells more about where a text of several
+    lines ends.
     """
     code = _statement(sources)
-    if "raise" not in code or len(code) > 4000 or ODD_ESCAPE.search(code) or _GLUED.search(code):
+    if not ("raise" in code or code.startswith("assert ")) or len(code) > 4000 or ODD_ESCAPE.search(code) or _GLUED.search(code):
         return None, 0
     return _raised_text(code)
 
@@ -209,13 +210,17 @@ def _raised_text(code: str) -> tuple[str | None, int]:
         statement = ast.parse(code).body[0]
     except (SyntaxError, ValueError, MemoryError, RecursionError, IndexError):
         return None, 0
-    call = statement.exc if isinstance(statement, ast.Raise) else None
-    if not isinstance(call, ast.Call) or not call.args:
+    if isinstance(statement, ast.Assert):
+        arguments = [statement.msg] if statement.msg else []
+    else:
+        call = statement.exc if isinstance(statement, ast.Raise) else None
+        arguments = call.args if isinstance(call, ast.Call) else []
+    if not arguments:
         return None, 0
-    first = call.args[0]
+    first = arguments[0]
     if isinstance(first, ast.Constant) and isinstance(first.value, str):
-        return (first.value if len(call.args) == 1 else None), 0
-    if len(call.args) > 1:
+        return (first.value if len(arguments) == 1 else None), 0
+    if len(arguments) > 1:
         return None, 0
     return None, _newlines(first)
 

@@ -62,3 +62,10 @@ def test_frames_taken_at_once_are_bounded_like_any() -> None:
     log = f"Traceback (most recent call last):\n{frames}ValueError: x\nepoch=1 loss=0.5\n".encode()
     assert read(log, len(log)) == read(log, 7)
     assert read(log, len(log))[0].detail["truncated"] > 0
+
+
+@pytest.mark.parametrize("code", [r"assert x < 0, '{x} %s\n\na=1 again'", r"if y: raise X('{x} %s\n\na=1 again')"])
+def test_a_literal_in_the_code_says_where_its_text_ends(code: str) -> None:
+    head = f'Traceback (most recent call last):\n  File "a.py", line 4, in run\n    {code}\n'
+    (fault,) = faults(f"{head}X: {{x}} %s\n\na=1 again\nb=2\n")
+    assert fault.detail["exc_text"] == "{x} %s\n\na=1 again"
