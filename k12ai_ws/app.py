@@ -15,7 +15,6 @@ from tornado.netutil import bind_sockets
 
 from k12ai_ws.api.connections import Connections
 from k12ai_ws.api.context import Context
-from k12ai_ws.api.frames import text_frame
 from k12ai_ws.api.readiness import LauncherProbe, Readiness
 from k12ai_ws.api.routes import make_application
 from k12ai_ws.api.statistics import Statistics
@@ -120,7 +119,7 @@ class Server:
         context = Context(
             settings=settings,
             store=store,
-            hub=Hub(store, frame=text_frame, now=time.monotonic),
+            hub=Hub(store, now=time.monotonic),
             jobs=jobs,
             statistics=Statistics(monitor, jobs, launcher),
             readiness=Readiness(store, settings.data_dir, probe),

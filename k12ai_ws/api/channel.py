@@ -58,7 +58,7 @@ class ChannelHandler(HandshakeHandler):
         settings = self.context.settings.channel
         self._sink = StreamSink(stream, settings.buffer_bytes, connection.is_closing)
         self._pulse = Pulse(settings, self._sink, self._connections.now())
-        self._feed = self.context.hub.attach(self._sink)
+        self._feed = self.context.hub.attach(self._sink, text_frame)
 
     def on_close(self) -> None:
         """Leaves the place to another one."""

@@ -6,8 +6,8 @@ TEXT = 0x81
 """FIN and opcode 1."""
 
 
-def text_frame(payload: bytes) -> bytes:
-    r"""The UTF-8 text `payload` as one frame, ready for the socket.
+def text_frame(payload: bytes, seq: int | None = None) -> bytes:  # noqa: ARG001 - see events.feed.Framing
+    r"""The UTF-8 text `payload` as one frame, ready for the socket. `seq` is in the payload already.
 
     >>> text_frame(b"hi")
     b'\x81\x02hi'

@@ -25,6 +25,12 @@ PAGE_BYTES = 1 << 20
 log = logging.getLogger(__name__)
 
 
+Framing = Callable[[bytes, int | None], bytes]
+"""How a connection spells a message: its payload, and the seq of a stored event (None: a passing message), become the
+bytes that are sent. Feeds with the same framing share them.
+"""
+
+
 class Sink(Protocol):
     """Where a feed's frames go."""
 
@@ -62,13 +68,13 @@ class Feed:
         sink: Sink,
         store: Store,
         head: Callable[[], int],
-        frame: Callable[[bytes], bytes],
+        frame: Framing,
         now: Callable[[], float],
     ) -> None:
         self._sink = sink
         self._store = store
         self._head = head
-        self._frame = frame
+        self.frame = frame
         self._now = now
         self._subscriptions: dict[str, Subscription] = {}
         self._live = True
@@ -101,21 +107,21 @@ class Feed:
         self._pump.cancel()
         self._subscriptions.clear()
 
-    def publish(self, events: Sequence[StoredEvent], frames: Callable[[StoredEvent], bytes]) -> None:
+    def publish(self, events: Sequence[StoredEvent], framed: Callable[[StoredEvent, Framing], bytes]) -> None:
         """Offers newly committed events, in order of seq; called before the head moves to the last of them."""
         for event in events if self._live else ():
-            if self._asks(self._subscriptions.values(), event) and not self._send(frames(event)):
+            if self._asks(self._subscriptions.values(), event) and not self._send(framed(event, self.frame)):
                 self._fall_behind(event.seq)
                 return
 
-    def push(self, key: EventKey, frame: bytes) -> None:
+    def push(self, key: EventKey, payload: bytes) -> None:
         """Sends an unstored message to the connection if it asked for this user's messages of this tag by name.
 
         Where the reader does not keep up, the message is not sent: it is a passing one.
         """
         wanted = (s.wanted for s in self._subscriptions.values())
         if not self._full and any(w.tags is not None and w.user == key.user and w.matches(key) for w in wanted):
-            self._send(frame)
+            self._send(self.frame(payload, None))
 
     def silent_since(self, moment: float) -> Sequence[str]:
         """The live subscriptions that got nothing since `moment`; they are counted as served now."""
@@ -183,7 +189,7 @@ class Feed:
             if event.seq > scanned:
                 break
             asked = self._asks(group, event)
-            sent = not asked or self._send(self._frame(event.payload))
+            sent = not asked or self._send(self.frame(event.payload, event.seq))
             for subscription in group:
                 subscription.cursor = event.seq
             if not sent:

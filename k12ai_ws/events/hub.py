@@ -6,17 +6,16 @@ from collections.abc import Callable, Sequence
 from k12ai_ws.store.store import Store, StoredEvent
 from k12ai_ws.wire.filter import EventKey
 
-from .feed import Feed, Sink
+from .feed import Feed, Framing, Sink
 
 log = logging.getLogger(__name__)
 
 
 class Hub:
-    """Knows all feeds. Lives on the event loop; `frame` turns an event's bytes into what a sink sends."""
+    """Knows all feeds. Lives on the event loop."""
 
-    def __init__(self, store: Store, *, frame: Callable[[bytes], bytes], now: Callable[[], float]) -> None:
+    def __init__(self, store: Store, *, now: Callable[[], float]) -> None:
         self._store = store
-        self._frame = frame
         self._now = now
         self._feeds: set[Feed] = set()
         self.head = store.head
@@ -32,9 +31,9 @@ class Hub:
         """The first seq that is kept; nothing is pruned yet."""
         return 1
 
-    def attach(self, sink: Sink) -> Feed:
-        """A feed without subscriptions; give it back with `detach`."""
-        feed = Feed(sink, self._store, lambda: self.head, self._frame, self._now)
+    def attach(self, sink: Sink, frame: Framing) -> Feed:
+        """A feed without subscriptions, whose messages `frame` spells; give it back with `detach`."""
+        feed = Feed(sink, self._store, lambda: self.head, frame, self._now)
         self._feeds.add(feed)
         return feed
 
@@ -45,18 +44,17 @@ class Hub:
 
     def push(self, key: EventKey, payload: bytes) -> None:
         """Sends an unstored message to the connections that asked for it by tag and user."""
-        frame = self._frame(payload)
         for feed in tuple(self._feeds):
-            feed.push(key, frame)
+            feed.push(key, payload)
 
     def _publish(self, events: Sequence[StoredEvent]) -> None:
-        frames: dict[int, bytes] = {}
+        frames: dict[tuple[Framing, int], bytes] = {}
 
-        def framed(event: StoredEvent) -> bytes:
-            frame = frames.get(event.seq)
-            if frame is None:
-                frame = frames[event.seq] = self._frame(event.payload)
-            return frame
+        def framed(event: StoredEvent, frame: Framing) -> bytes:
+            made = frames.get((frame, event.seq))
+            if made is None:
+                made = frames[frame, event.seq] = frame(event.payload, event.seq)
+            return made
 
         for feed in tuple(self._feeds):
             try:

@@ -198,7 +198,9 @@ def literal_text(sources: list[str]) -> tuple[str | None, int]:
     lines ends.
     """
     code = _statement(sources)
-    if not ("raise" in code or code.startswith("assert ")) or len(code) > 4000 or ODD_ESCAPE.search(code) or _GLUED.search(code):
+    if "raise" not in code and not code.startswith("assert "):
+        return None, 0
+    if len(code) > 4000 or ODD_ESCAPE.search(code) or _GLUED.search(code):
         return None, 0
     return _raised_text(code)
 

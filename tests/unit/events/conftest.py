@@ -12,6 +12,11 @@ from k12ai_ws.store.store import Change, NewEvent, Store, StoredEvent, StoreErro
 from k12ai_ws.wire.job import JobRecord
 
 
+def plain(payload: bytes, seq: int | None) -> bytes:
+    """The framing of a reader that takes payloads as they are."""
+    return payload
+
+
 class Reader:
     """A sink. It reads `rate` frames whenever the loop comes round (None: all at once), holding `limit` at most."""
 
@@ -135,7 +140,7 @@ def clock() -> list[float]:
 
 @pytest.fixture
 def hub(store, clock) -> Hub:
-    return Hub(store, frame=bytes, now=lambda: clock[0])
+    return Hub(store, now=lambda: clock[0])
 
 
 @pytest.fixture
@@ -143,7 +148,7 @@ def attach(hub):
     feeds = []
 
     def attached(reader: Reader):
-        feed = hub.attach(reader)
+        feed = hub.attach(reader, plain)
         feeds.append(feed)
         return feed
 

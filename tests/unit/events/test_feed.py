@@ -274,7 +274,7 @@ async def test_a_detached_feed_hears_nothing_more_and_leaves_no_task(log, hub, s
     await log.append(5)
     before = asyncio.all_tasks()
     reader = new_reader()
-    feed = hub.attach(reader)
+    feed = hub.attach(reader, lambda payload, seq: payload)
     store.gate.clear()
     feed.add("s", ALL, 0)
     await until(lambda: store.replays > 0)
@@ -290,12 +290,17 @@ async def test_a_frame_is_made_once_for_all(log, store, new_reader) -> None:
     from k12ai_ws.events.hub import Hub
 
     made = []
-    hub = Hub(store, frame=lambda payload: made.append(payload) or payload, now=lambda: 0.0)
-    feeds = [hub.attach(new_reader()) for _ in range(20)]
+
+    def frame(payload: bytes, seq: int | None) -> bytes:
+        made.append(seq)
+        return payload
+
+    hub = Hub(store, now=lambda: 0.0)
+    feeds = [hub.attach(new_reader(), frame) for _ in range(20)]
     for feed in feeds:
         feed.add("s", ALL, 0)
     await log.append(3)
-    assert len(made) == 3
+    assert made == [1, 2, 3]
     for feed in feeds:
         hub.detach(feed)
 

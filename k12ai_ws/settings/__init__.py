@@ -1,0 +1,25 @@
+"""The settings: frozen, read once from a TOML file and the environment (`K12AI_JOBS__MAX_RUNNING=4`).
+
+`config/k12ai.toml` lists every setting with its default and its meaning; the environment wins over the file. A module
+holds the sections of one concern, `settings.py` puts them together.
+"""
+
+from .events import LogsSettings, StatsSettings, StoreSettings
+from .jobs import DockerSettings, FolderSettings, JobsSettings
+from .server import ChannelSettings, ServerSettings
+from .settings import Settings, SettingsError, default_data_dir, load_settings
+
+__all__ = [
+    "ChannelSettings",
+    "DockerSettings",
+    "FolderSettings",
+    "JobsSettings",
+    "LogsSettings",
+    "ServerSettings",
+    "Settings",
+    "SettingsError",
+    "StatsSettings",
+    "StoreSettings",
+    "default_data_dir",
+    "load_settings",
+]
