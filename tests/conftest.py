@@ -23,6 +23,14 @@ def pytest_configure() -> None:
             signal.signal(number, handler)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[Any]:
+    """What was logged may hold half surrogates (the names of odd files), which a worker cannot send to its master."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
+
+
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Any]:
     """The `docker` package's client, to look from outside."""

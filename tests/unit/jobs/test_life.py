@@ -32,7 +32,7 @@ STATES = {
     "running": RUNNING,
     "stopping": replace(RUNNING, **STOP),
     "stopping, not launched": replace(STARTING, **STOP),
-} | {s.value: replace(RUNNING, status=s, ended_ms=8) for s in TERMINAL}
+} | {s.value: replace(RUNNING, status=s, ended_ms=8) for s in JobStatus if s in TERMINAL}
 
 SIGNALS = {
     "admitted": Admitted(),
