@@ -4,19 +4,23 @@ import asyncio
 import fcntl
 import logging
 import os
+import random
 import time
 import uuid
 from contextlib import AsyncExitStack
 from pathlib import Path
 from socket import socket
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from k12ai_ws.api.connections import Connections
 from k12ai_ws.api.context import Context
+from k12ai_ws.api.descriptors import room_for
+from k12ai_ws.api.door import Door
+from k12ai_ws.api.places import Bounds
 from k12ai_ws.api.readiness import LauncherProbe, Readiness
 from k12ai_ws.api.routes import make_application
+from k12ai_ws.api.sse_streams import Streams
 from k12ai_ws.api.statistics import Statistics
 from k12ai_ws.drivers.registry import Registry, discover
 from k12ai_ws.events.hub import Hub
@@ -35,7 +39,6 @@ from k12ai_ws.settings import Settings
 from k12ai_ws.store.sqlite import SqliteStore
 from k12ai_ws.store.store import StoreError
 
-MAX_HEADER_BYTES = 64 << 10
 GOODBYE_S = 2.0
 
 log = logging.getLogger(__name__)
@@ -113,7 +116,9 @@ class Server:
             budget=Budget(settings.jobs.cpus, settings.jobs.memory),
             log_rules=log_rules,
         )
-        connections = Connections(settings.channel, time.monotonic)
+        bounds = Bounds.of(settings, room_for(settings.limits.max_connections))
+        connections = Connections(bounds.channels, time.monotonic)
+        streams = Streams(bounds.streams, settings.sse, random.SystemRandom().random)
         probe = LauncherProbe(launcher, note)
         undo.push_async_callback(probe.close)
         context = Context(
@@ -123,22 +128,19 @@ class Server:
             jobs=jobs,
             statistics=Statistics(monitor, jobs, launcher),
             readiness=Readiness(store, settings.data_dir, probe),
+            bounds=bounds,
             clock_ms=clock_ms,
         )
-        http = HTTPServer(
-            make_application(context, connections),
-            max_body_size=1 << 40,  # our handlers count the body themselves, to answer what is too large with 413
-            max_header_size=MAX_HEADER_BYTES,
-            body_timeout=settings.server.body_timeout_s,
-            idle_connection_timeout=3600,
-        )
-        undo.push_async_callback(http.close_all_connections)
+        door = Door(make_application(context, connections, streams), settings, bounds, context.refusal)
+        undo.push_async_callback(door.close)
         undo.push_async_callback(jobs.close)  # they go on, but nobody follows them
         await jobs.recover()
         connections.start()
         undo.push_async_callback(connections.close, GOODBYE_S)
-        http.add_sockets(self._sockets)
-        undo.callback(http.stop)
+        streams.start()
+        undo.push_async_callback(streams.close, GOODBYE_S)
+        door.open(self._sockets)
+        undo.callback(door.stop)
 
     @property
     def address(self) -> str:

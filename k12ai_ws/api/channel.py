@@ -14,6 +14,7 @@ from k12ai_ws.wire.requests import (
     Empty,
     FilterRequest,
     Header,
+    Refusal,
     SubscribeRequest,
     parse_object,
     refuse,
@@ -25,8 +26,13 @@ from .context import Context
 from .frames import text_frame
 from .handshake import HandshakeHandler
 from .operations import Operations, named_in
+from .places import require_few
 from .pulse import Beat, Pulse
+from .resume import not_kept
 from .sink import StreamSink
+
+MAX_REASON = 123
+"""Bytes of a Close frame's reason (RFC 6455, section 5.5)."""
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +53,10 @@ class ChannelHandler(HandshakeHandler):
 
     def open(self, *args: str, **kwargs: str) -> None:
         """Takes a place among the connections, or closes with 1013."""
-        if not self._connections.add(self):
-            self.close(1013, "too many connections (channel.max_connections); try again later")
+        try:
+            self._connections.add(self, self.context.bounds.addresses.of(self.request))
+        except Refusal as e:
+            self.close(1013, (e.fault.message or "")[:MAX_REASON])
             return
         connection = self.ws_connection
         stream = getattr(connection, "stream", None)
@@ -172,6 +180,8 @@ class ChannelHandler(HandshakeHandler):
 
     def _subscribe(self, request: SubscribeRequest, name: str) -> None:
         self._new_name(name)
+        require_few(request.filter.values, self.context.settings.limits.max_filter_values)
+        wanted = event_filter(request.filter)
         hub = self.context.hub
         state: dict[str, Json] = {"epoch": hub.epoch, "head": hub.head}
         match request.after:
@@ -181,22 +191,20 @@ class ChannelHandler(HandshakeHandler):
                 after = 0
             case seq:
                 after = seq
-        gone = (request.epoch is not None and request.epoch != hub.epoch) or after > max(
-            hub.head, self.context.store.head
-        )
-        if gone:
+        gone = not_kept(hub, self.context.store, after, request.epoch)
+        if gone is not None:
             after = hub.earliest - 1
             fault = Fault(
                 Code.EVENTS_PRUNED,
                 "this log does not hold what was asked for; the stream starts at the earliest event that it has",
-                detail={**state, "earliest": hub.earliest, "recovered": False},
+                detail=gone,
             )
             self._send(with_id(self._message(fault, "channel", "subscribe"), name))
         else:
             body = Info({**state, "recovered": True}, code=Code.SUCCESS)
             self._send(with_id(self._message(body, "channel", "subscribe"), name))
         if self._feed is not None:
-            self._feed.add(name, event_filter(request.filter), after)
+            self._feed.add(name, wanted, after)
 
     def _unsubscribe(self, name: str) -> None:
         stream = self._streams.pop(name, None)

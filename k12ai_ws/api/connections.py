@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from k12ai_ws.settings import ChannelSettings
+from .places import Places
 
 TICK_S = 1.0
 
@@ -27,10 +27,10 @@ class Channel(Protocol):
 class Connections:
     """The set of open channels and the one timer that serves them all."""
 
-    def __init__(self, settings: ChannelSettings, now: Callable[[], float]) -> None:
-        self.settings = settings
+    def __init__(self, places: Places, now: Callable[[], float]) -> None:
+        self._places = places
         self.now = now
-        self._open: set[Channel] = set()
+        self._open: dict[Channel, str] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self._empty.set()
@@ -38,17 +38,17 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, channel: Channel) -> bool:
-        """Whether there is room for it."""
-        if len(self._open) >= self.settings.max_connections:
-            return False
-        self._open.add(channel)
+    def add(self, channel: Channel, address: str) -> None:
+        """Takes a place for it. Raises Refusal where there is none."""
+        self._places.enter(address)
+        self._open[channel] = address
         self._empty.clear()
-        return True
 
     def discard(self, channel: Channel) -> None:
         """It is closed."""
-        self._open.discard(channel)
+        address = self._open.pop(channel, None)
+        if address is not None:
+            self._places.leave(address)
         if not self._open:
             self._empty.set()
 

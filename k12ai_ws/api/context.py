@@ -7,10 +7,11 @@ from k12ai_ws.events.hub import Hub
 from k12ai_ws.jobs.manager import JobManager
 from k12ai_ws.settings import Settings
 from k12ai_ws.store.store import Store
-from k12ai_ws.wire.bodies import Body, Json
+from k12ai_ws.wire.bodies import Body, Fault, Json
 from k12ai_ws.wire.codes import Language
 from k12ai_ws.wire.envelope import encode, envelope
 
+from .places import Bounds
 from .readiness import Readiness
 from .statistics import Statistics
 
@@ -25,6 +26,7 @@ class Context:
     jobs: JobManager
     statistics: Statistics
     readiness: Readiness
+    bounds: Bounds
     clock_ms: Callable[[], int]
 
     def message(
@@ -51,6 +53,10 @@ class Context:
                 extra=extra,
             )
         )
+
+    def refusal(self, fault: Fault) -> bytes:
+        """What a connection is told that is refused before it has asked for anything."""
+        return self.message(fault, tag="platform", op="connect", language=self.settings.language)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,8 @@
 """The REST routes, one small class each."""
 
-import orjson
-
 from k12ai_ws.wire.bodies import Fault, Info
 from k12ai_ws.wire.codes import Code
-from k12ai_ws.wire.envelope import encode, envelope
-from k12ai_ws.wire.filter import EventFilter
 from k12ai_ws.wire.requests import (
-    EventsQuery,
     JobsQuery,
     StatsRequest,
     parse_object,
@@ -100,64 +95,6 @@ class JobHandler(RestHandler):
                 user=record.user,
                 service_uuid=record.service_uuid,
                 extra={"service_name": record.service_name, "job_id": record.job_id},
-            )
-        )
-
-
-class EventsHandler(RestHandler):
-    """`GET /k12ai/framework/jobs/{job_id}/events`: the job's stored events."""
-
-    op = "events"
-    has_query = True
-
-    async def get(self, job_id: str) -> None:
-        """`info.events` strictly after `after`, and `info.next`, to be given as the next `after` (null at the end)."""
-        await self.guarded(self._get(job_id))
-
-    async def _get(self, job_id: str) -> Answer:
-        wanted = self.query(EventsQuery)
-        record = await self.context.store.job(job_id)
-        if record is None:
-            raise refuse(Code.NOT_FOUND, f"there is no job {job_id!r}")
-        hub = self.context.hub
-        if (wanted.epoch is not None and wanted.epoch != hub.epoch) or wanted.after > max(
-            hub.head, self.context.store.head
-        ):
-            raise refuse(
-                Code.EVENTS_PRUNED,
-                "this log does not hold what was asked for; start again from `earliest`, with this `epoch`",
-                epoch=hub.epoch,
-                earliest=hub.earliest,
-                head=hub.head,
-                recovered=False,
-            )
-        # Before the page is read: what others add meanwhile makes no further page. After the job was: all events of one
-        # that has ended stand up to here. The hub may be behind the store, and whoever subscribes after its `head` then
-        # misses nothing.
-        stored, head = self.context.store.head, hub.head
-        page = await self.context.store.replay(
-            EventFilter(job_id=job_id, types=wanted.types), wanted.after, limit=wanted.limit
-        )
-        if page.events and page.scanned == page.events[-1].seq:  # it may be full: then its end is no end of the log
-            stored = self.context.store.head
-        content = {
-            "events": [orjson.Fragment(e.payload) for e in page.events],
-            "next": page.scanned if page.scanned < stored else None,
-            "epoch": hub.epoch,
-            "head": head,
-        }
-        return Answer(
-            encode(
-                envelope(
-                    Info(content),
-                    tag=self.tag,
-                    op=self.op,
-                    at_ms=self.context.clock_ms(),
-                    user=record.user,
-                    service_uuid=record.service_uuid,
-                    language=self.language,
-                    extra={"service_name": record.service_name, "job_id": record.job_id},
-                )
             )
         )
 

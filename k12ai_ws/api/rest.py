@@ -15,30 +15,16 @@ from k12ai_ws.wire.codes import LANGUAGES, Code, Language
 from k12ai_ws.wire.requests import Empty, Refusal, refuse, validate
 
 from .context import Answer, Context
+from .door import lingering
 from .operations import Operations
 from .origins import require_own
 
 Q = TypeVar("Q", bound=BaseModel)
 
+RETRY_AFTER_S = {429: "2", 503: "5"}
+"""When it is worth to ask again, by status: what is over its limit may be below it soon."""
+
 log = logging.getLogger(__name__)
-
-
-class InFlight:
-    """Counts the REST requests being handled, and refuses more than `limit`."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._now = 0
-
-    def enter(self) -> None:
-        """Raises Refusal (100108) where no more may come in."""
-        if self._now >= self._limit:
-            raise refuse(Code.TOO_MANY, f"{self._now} requests are being handled (server.max_requests_running)")
-        self._now += 1
-
-    def leave(self) -> None:
-        """The request is answered, or its client is gone."""
-        self._now -= 1
 
 
 def preferred_language(header: str | None, default: Language) -> Language:
@@ -65,12 +51,12 @@ class RestHandler(RequestHandler):
     op = ""
     has_query = False
 
-    def initialize(self, context: Context, operations: Operations, in_flight: InFlight) -> None:
+    def initialize(self, context: Context, operations: Operations) -> None:
         """Tornado's own way of handing a handler what it works with."""
         self.context = context
         self.operations = operations
-        self._in_flight = in_flight
-        self._entered = False
+        self._entered: str | None = None  # the address whose place among the requests this one has
+        self._body_due: asyncio.TimerHandle | None = None
         self._working = False
         self._body: list[bytes] = []
         self._size = 0
@@ -91,16 +77,27 @@ class RestHandler(RequestHandler):
 
     def prepare(self) -> None:
         """Refuses, before the body is read, what may not be handled."""
+        settings = self.context.settings
+        status: int | None = None
         try:
-            self._in_flight.enter()
-            self._entered = True
-            require_own(self.request.headers, self.request.host, self.context.settings.server.host)
+            address = self.context.bounds.addresses.of(self.request)
+            self.context.bounds.requests.enter(address)
+            self._entered = address
+            require_own(self.request.headers, self.request.host, settings.server.host)
+            size, limit = len(self.request.query), settings.limits.max_query_bytes
+            if size > limit:
+                status = 414
+                text = f"the URL's query has {size} bytes, and {limit} are allowed (limits.max_query_bytes)"
+                raise refuse(Code.PAYLOAD_TOO_LARGE, text)
             if not self.has_query:
                 self.query(Empty)
             declared = self.request.headers.get("Content-Length", "0")
             self._check_size(int(declared) if declared.isdigit() else 0)
         except Refusal as e:
-            self._refused(e)
+            self._refused(e, status)
+            return
+        if declared != "0" or "Transfer-Encoding" in self.request.headers:
+            self._body_due = asyncio.get_running_loop().call_later(settings.server.body_timeout_s, self._too_slow)
 
     def data_received(self, chunk: bytes) -> None:
         """Gathers the body, never more of it than the limit."""
@@ -123,10 +120,20 @@ class RestHandler(RequestHandler):
                 f"the body has {size} bytes or more, and {limit} are allowed (server.max_body_bytes)",
             )
 
-    def _refused(self, error: Refusal) -> None:
+    def _too_slow(self) -> None:
+        if not self._finished and not self._working:
+            seconds = self.context.settings.server.body_timeout_s
+            text = (
+                f"the request's body had not come within {seconds:g} s (server.body_timeout_s): send it again, faster"
+            )
+            self._refused(refuse(Code.VALUE_INVALID, text), 408)
+
+    def _refused(self, error: Refusal, status: int | None = None) -> None:
         """Answers before the body was read: the connection cannot be used again."""
         self.set_header("Connection", "close")
-        self.reply(self._fault(error))
+        lingering(self.request)
+        answer = self._fault(error)
+        self.reply(answer if status is None else Answer(answer.payload, status))
 
     def on_finish(self) -> None:
         """The request is answered."""
@@ -140,9 +147,11 @@ class RestHandler(RequestHandler):
 
     def _leave(self) -> None:
         """Leaves the place of the request to another one, once."""
-        if self._entered:
-            self._entered = False
-            self._in_flight.leave()
+        if self._body_due is not None:
+            self._body_due.cancel()
+        if self._entered is not None:
+            self.context.bounds.requests.leave(self._entered)
+            self._entered = None
 
     @property
     def body(self) -> bytes:
@@ -181,14 +190,20 @@ class RestHandler(RequestHandler):
     def reply(self, answer: Answer) -> None:
         """Sends the answer."""
         self.set_status(answer.status)
-        self.finish(answer.payload + b"\n")
+        if answer.status in RETRY_AFTER_S:
+            self.set_header("Retry-After", RETRY_AFTER_S[answer.status])
+        if answer.status == 204:
+            self.clear_header("Content-Type")
+            self.finish()
+        else:
+            self.finish(answer.payload + b"\n")
 
     def reply_body(self, body: Body, status: int = 200) -> None:
         """Sends `body` in an envelope of this handler's tag and op."""
         self.reply(Answer(self.context.message(body, tag=self.tag, op=self.op, language=self.language), status))
 
-    async def guarded(self, work: Awaitable[Answer]) -> None:
-        """Answers with the outcome of `work`, or with the error that it raised."""
+    async def guarded(self, work: Awaitable[Answer | None]) -> None:
+        """Answers with the outcome of `work`, or with the error that it raised. None: it has answered itself."""
         self._working = True
         try:
             answer = await work
@@ -196,7 +211,7 @@ class RestHandler(RequestHandler):
             raise
         except Exception as e:  # noqa: BLE001 - Operations.fault reports what nobody expected
             answer = self._fault(e)
-        if not self._finished:
+        if answer is not None and not self._finished:
             self.reply(answer)
 
     def _fault(self, error: Exception) -> Answer:

@@ -8,8 +8,8 @@ from tornado.web import Application
 from .channel import ChannelHandler
 from .connections import Connections
 from .context import Context
+from .events import AllEventsHandler, EventsHandler, JobEventsHandler
 from .handlers import (
-    EventsHandler,
     FrameworkHandler,
     HealthHandler,
     JobHandler,
@@ -20,7 +20,8 @@ from .handlers import (
     StatsHandler,
 )
 from .operations import Operations
-from .rest import InFlight
+from .sse_frames import event_framing
+from .sse_streams import Streams
 
 
 class Route(NamedTuple):
@@ -35,7 +36,8 @@ ROUTES = (
     Route("GET", "/k12ai/framework/services", ServicesHandler),
     Route("GET", "/k12ai/framework/jobs", JobsHandler),
     Route("GET", "/k12ai/framework/jobs/{job_id}", JobHandler),
-    Route("GET", "/k12ai/framework/jobs/{job_id}/events", EventsHandler),
+    Route("GET", "/k12ai/framework/jobs/{job_id}/events", JobEventsHandler),
+    Route("GET", "/k12ai/events", AllEventsHandler),
     Route("POST", "/k12ai/framework/{task}", FrameworkHandler),
     Route("POST", "/k12ai/platform/stats", StatsHandler),
     Route("GET", "/k12ai/ws", ChannelHandler),
@@ -53,17 +55,20 @@ def pattern(path: str) -> str:
     return path
 
 
-def make_application(context: Context, connections: Connections) -> Application:
+def make_application(context: Context, connections: Connections, streams: Streams) -> Application:
     """Tornado's application over the table."""
     operations = Operations(context)
-    rest = {
-        "context": context,
-        "operations": operations,
-        "in_flight": InFlight(context.settings.server.max_requests_running),
-    }
-    channel = {"context": context, "operations": operations, "connections": connections}
+    rest: dict[str, Any] = {"context": context, "operations": operations}
+    channel = rest | {"connections": connections}
+    events = rest | {"streams": streams, "frame": event_framing(context.hub.epoch)}
+
+    def needs(handler: type[Any]) -> dict[str, Any]:
+        if handler is ChannelHandler:
+            return channel
+        return events if issubclass(handler, EventsHandler) else rest
+
     return Application(
-        [URLSpec(pattern(r.path), r.handler, channel if r.handler is ChannelHandler else rest) for r in ROUTES],
+        [URLSpec(pattern(r.path), r.handler, needs(r.handler)) for r in ROUTES],
         default_handler_class=NotFoundHandler,
         default_handler_args=rest,
         websocket_max_message_size=context.settings.channel.max_frame_bytes,

@@ -6,7 +6,7 @@ holds the sections of one concern, `settings.py` puts them together.
 
 from .events import LogsSettings, StatsSettings, StoreSettings
 from .jobs import DockerSettings, FolderSettings, JobsSettings
-from .server import ChannelSettings, ServerSettings
+from .server import ChannelSettings, LimitsSettings, ServerSettings, SseSettings
 from .settings import Settings, SettingsError, default_data_dir, load_settings
 
 __all__ = [
@@ -14,10 +14,12 @@ __all__ = [
     "DockerSettings",
     "FolderSettings",
     "JobsSettings",
+    "LimitsSettings",
     "LogsSettings",
     "ServerSettings",
     "Settings",
     "SettingsError",
+    "SseSettings",
     "StatsSettings",
     "StoreSettings",
     "default_data_dir",

@@ -15,7 +15,7 @@ from k12ai_ws.wire.requests import fields_of, message_of
 from .events import LogsSettings, StatsSettings, StoreSettings
 from .jobs import DockerSettings, FolderSettings, JobsSettings
 from .section import absolute
-from .server import ChannelSettings, ServerSettings
+from .server import ChannelSettings, LimitsSettings, ServerSettings, SseSettings
 
 
 class SettingsError(Exception):
@@ -43,7 +43,9 @@ class Settings(BaseSettings):
         default_factory=default_data_dir, description="Everything the server keeps; default ~/.local/share/k12ai."
     )
     server: ServerSettings = ServerSettings()
+    limits: LimitsSettings = LimitsSettings()
     channel: ChannelSettings = ChannelSettings()
+    sse: SseSettings = SseSettings()
     jobs: JobsSettings = JobsSettings()
     docker: DockerSettings = DockerSettings()
     store: StoreSettings = StoreSettings()

@@ -143,6 +143,11 @@ class FilterRequest(Request):
         | None
     ) = None
 
+    @property
+    def values(self) -> int:
+        """How many values stand in its lists."""
+        return len(self.tag or ()) + len(self.type or ())
+
 
 class SubscribeRequest(Request):
     """`subscribe`. `after`: a seq (strictly after it), `start` or `now`; with a seq, `epoch` may name its log."""
@@ -176,12 +181,24 @@ class JobsQuery(Request):
 
 
 class EventsQuery(Request):
-    """The query of `GET /k12ai/framework/jobs/{job_id}/events`. `type` is a comma-separated list."""
+    """The query of `GET /k12ai/framework/jobs/{job_id}/events`. `type` is a comma-separated list.
 
-    after: Annotated[int, Field(ge=0, le=MAX_SEQ, strict=False)] = 0
+    `after` is a seq (strictly after it), `start` or `now`; what it is by default, each address says.
+    """
+
+    after: Seq | Literal["start", "now"] | None = None
     epoch: Annotated[str, StringConstraints(max_length=64)] | None = None
     type: str | None = None
     limit: Annotated[int, Field(ge=1, le=1000, strict=False)] = 500
+
+    @field_validator("after", mode="before")
+    @classmethod
+    def _digits_or_word(cls, value: object) -> object:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value) and int(value) <= MAX_SEQ:
+            return int(value)
+        if value in (None, "start", "now"):
+            return value
+        raise PydanticCustomError("seq_or_word", f"must be a seq (digits, at most {MAX_SEQ}), start, or now")
 
     @field_validator("type")
     @classmethod
@@ -196,6 +213,20 @@ class EventsQuery(Request):
     def types(self) -> frozenset[str] | None:
         """The event types asked for, or None."""
         return frozenset(self.type.split(",")) if self.type is not None else None
+
+    @property
+    def values(self) -> int:
+        """How many values stand in its lists."""
+        return 0 if self.type is None else self.type.count(",") + 1
+
+
+class AllEventsQuery(EventsQuery):
+    """The query of `GET /k12ai/events`: the events of all jobs, or of those that match."""
+
+    user: Identifier | None = None
+    service_uuid: Identifier | None = None
+    service_name: Name | None = None
+    job_id: Identifier | None = None
 
 
 def fields_of(error: ValidationError, root: Sequence[str | int] = ()) -> list[dict[str, Json]]:

@@ -11,6 +11,7 @@ from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.requests import (
     MAX_FIELDS,
     MAX_SEQ,
+    AllEventsQuery,
     ChannelStatsRequest,
     Empty,
     EventsQuery,
@@ -41,6 +42,7 @@ VALID = {
         "user": "u", "service_uuid": "p", "service_name": "s", "status": "failed", "limit": "50", "cursor": "7"
     },
     EventsQuery: {"after": "3", "epoch": "e", "type": "log,error", "limit": "7"},
+    AllEventsQuery: {"after": "now", "user": "u", "service_uuid": "p", "service_name": "s", "job_id": "j"},
 }  # fmt: skip
 REQUIRED = {Header: ["tag", "op"], FrameworkRequest: list(START)}
 CASES = [(model, field) for model, data in VALID.items() for field in data]
@@ -214,9 +216,14 @@ class TestQueries:
     def test_bad_cursors(self, cursor: str) -> None:
         assert_blames(refusal(JobsQuery, {"cursor": cursor}), "cursor", Code.VALUE_INVALID)
 
-    @pytest.mark.parametrize("after", ["-1", str(MAX_SEQ + 1), "9" * 5000, "", "start", "1.5", "１"])
+    @pytest.mark.parametrize("after", ["-1", str(MAX_SEQ + 1), "9" * 5000, "", "beginning", "1.5", "１"])
     def test_bad_places(self, after: str) -> None:
         assert_blames(refusal(EventsQuery, {"after": after}), "after", Code.VALUE_INVALID)
+
+    @pytest.mark.parametrize(("text", "after"), [("0", 0), ("007", 7), (str(MAX_SEQ), MAX_SEQ), ("start", "start")])
+    def test_good_places(self, text: str, after: int | str) -> None:
+        assert validate(EventsQuery, {"after": text}).after == after
+        assert validate(AllEventsQuery, {"after": text, "user": "u"}).after == after
 
     @pytest.mark.parametrize("types", ["", ",", "log,", "logs", "log, error", "LOG", "log\n", "log;error"])
     def test_bad_types(self, types: str) -> None:
@@ -224,7 +231,9 @@ class TestQueries:
 
     def test_types_are_a_list_between_commas(self) -> None:
         assert validate(EventsQuery, {"type": "log,error,log"}).types == {"log", "error"}
+        assert validate(EventsQuery, {"type": "log,error,log"}).values == 3
         assert validate(EventsQuery, {}).types is None
+        assert validate(EventsQuery, {}).values == 0
 
 
 class TestBounds:

@@ -1,0 +1,19 @@
+"""Whether a resume token is still good: the one place where the WebSocket, event streams and REST pages ask."""
+
+from collections.abc import Mapping
+
+from k12ai_ws.events.hub import Hub
+from k12ai_ws.store.store import Store
+from k12ai_ws.wire.bodies import Json
+
+
+def not_kept(hub: Hub, store: Store, after: int, epoch: str | None) -> Mapping[str, Json] | None:
+    """None where the log can be read on strictly after the seq `after`; else the detail of the error 100107.
+
+    `epoch` is the log that the reader thinks of, where it says so. The detail is `{epoch, head, earliest, recovered}`:
+    `earliest` is the first seq to be had.
+    """
+    of_another_log = epoch is not None and epoch != hub.epoch
+    if not of_another_log and after <= max(hub.head, store.head):
+        return None
+    return {"epoch": hub.epoch, "head": hub.head, "earliest": hub.earliest, "recovered": False}
