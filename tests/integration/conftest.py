@@ -29,6 +29,8 @@ from k12ai_ws.settings import load_settings
 
 HERE = Path(__file__).parent
 PATIENCE_S = 30.0
+LINE_BYTES = 1 << 20
+"""The longest line of an event stream that our client reads."""
 TERMINAL = {"finished", "failed", "stopped", "lost"}
 MANDATORY = ["version", "type", "tag", "op", "user", "service_uuid", "timestamp", "datetime"]
 
@@ -195,6 +197,71 @@ class Channel:
             await self._writer.wait_closed()
 
 
+@dataclass
+class Told:
+    """One message of an event stream: the browser's Last-Event-ID after it, its JSON and the bytes of that."""
+
+    id: str
+    message: dict[str, Any]
+    raw: bytes
+
+
+class EventSource:
+    """An event stream as a browser reads it (WHATWG HTML, section 9.2.6), or a refusal; `head` is the answer's."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+        self._reader, self.writer = reader, writer
+        first, *lines = head.decode().split("\r\n")[:-2]
+        self.status = int(first.split()[1])
+        self.headers = HTTPHeaders.parse("\n".join(lines))
+        self.last_id = ""
+        self.retry_ms: int | None = None
+
+    async def next(self, patience: float = PATIENCE_S) -> Told:
+        """The next message; one that broke off is none. Raises Closed at the end, TimeoutError."""
+        async with asyncio.timeout(patience):
+            with contextlib.suppress(ConnectionError):
+                return await self._read()
+        raise Closed(None)
+
+    async def _read(self) -> Told:
+        data: list[bytes] = []
+        while line := await self._reader.readline():
+            field, _, value = line.removesuffix(b"\n").partition(b":")
+            value = value.removeprefix(b" ")
+            if field == b"id":
+                self.last_id = value.decode()
+            elif field == b"data":
+                data.append(value)
+            elif field == b"retry":
+                self.retry_ms = int(value)
+            elif line == b"\n" and data:
+                raw = b"\n".join(data)
+                check_envelope(json.loads(raw))
+                return Told(self.last_id, json.loads(raw), raw)
+        raise ConnectionError("the stream has ended")
+
+    async def rest(self) -> list[Told]:
+        """All that still comes until the stream ends."""
+        told = []
+        with contextlib.suppress(Closed):
+            while True:
+                told.append(await self.next())
+        return told
+
+    async def error(self) -> dict[str, Any]:
+        """The body of a refusal."""
+        size = int(self.headers["Content-Length"])
+        message = json.loads(await asyncio.wait_for(self._reader.readexactly(size), PATIENCE_S))
+        check_envelope(message)
+        return message["error"]
+
+    async def close(self) -> None:
+        self.writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self.writer.wait_closed()
+
+
 class Client:
     """Speaks to one server."""
 
@@ -202,7 +269,7 @@ class Client:
         self.address = address
         self.host, self.port = urlsplit(address).hostname, urlsplit(address).port
         self._http = AsyncHTTPClient(force_instance=True, max_clients=64)
-        self._channels: list[Channel] = []
+        self._channels: list[Channel | EventSource] = []
 
     async def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Reply:
         """Header names are given with underscores."""
@@ -285,12 +352,29 @@ class Client:
         logs = [e["log"] for e in await self.events(job_id, "log")]
         return [line for log in logs if log["stream"] == stream for line in log["lines"]]
 
-    async def socket(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A bare TCP connection."""
-        return await asyncio.open_connection(self.host, self.port)
+    async def socket(self, source: str | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A bare TCP connection, from the local address `source`."""
+        return await asyncio.open_connection(
+            self.host, self.port, local_addr=(source, 0) if source else None, limit=LINE_BYTES
+        )
 
-    async def handshake(self, **headers: str) -> tuple[int, asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await self.socket()
+    async def listen(
+        self, path: str, *, source: str | None = None, version: str = "1.1", method: str = "GET", **headers: str
+    ) -> EventSource:
+        """Asks for an event stream; its answer, whatever it is. Closed with the client."""
+        reader, writer = await self.socket(source)
+        named = {"Host": "localhost", "Accept": "text/event-stream"}
+        named |= {k.replace("_", "-"): v for k, v in headers.items()}
+        lines = [f"{method} {path} HTTP/{version}", *(f"{k}: {v}" for k, v in named.items())]
+        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
+        self._channels.append(EventSource(reader, writer, head))
+        return self._channels[-1]
+
+    async def handshake(
+        self, source: str | None = None, **headers: str
+    ) -> tuple[int, asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await self.socket(source)
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [
             "GET /k12ai/ws HTTP/1.1", f"Host: {self.host}:{self.port}", "Upgrade: websocket", "Connection: Upgrade",
@@ -301,9 +385,9 @@ class Client:
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
         return int(head.split()[1]), reader, writer
 
-    async def channel(self, *, pongs: bool = True, **headers: str) -> Channel:
+    async def channel(self, *, pongs: bool = True, source: str | None = None, **headers: str) -> Channel:
         """An open channel; closed with the client."""
-        status, reader, writer = await self.handshake(**headers)
+        status, reader, writer = await self.handshake(source, **headers)
         assert status == 101
         self._channels.append(Channel(reader, writer, pongs=pongs))
         return self._channels[-1]
@@ -389,6 +473,7 @@ class House:
         self.site = folder / "site"
         self.process: asyncio.subprocess.Process | None = None
         self.client: Client
+        self.clients: list[Client] = []
         self.settings: dict[str, Any] = {}
         self.python = Path(sys.executable)
 
@@ -417,12 +502,14 @@ class House:
         line = await asyncio.wait_for(self.process.stdout.readline(), PATIENCE_S)
         assert line.startswith(b"http"), self.log()
         self.client = Client(line.decode().strip())
+        self.clients.append(self.client)
         return self.client
 
-    async def end(self, number: int = signal.SIGTERM) -> int:
-        """Sends the signal and waits for the end; the exit status."""
+    async def end(self, number: int = signal.SIGTERM, *, connected: bool = False) -> int:
+        """Sends the signal and waits for the end; the exit status. `connected`: the client's connections stay open."""
         assert self.process is not None
-        await self.client.close()
+        if not connected:
+            await self.client.close()
         if self.process.returncode is None:
             self.process.send_signal(number)
         await asyncio.wait_for(self.process.communicate(), PATIENCE_S)
@@ -454,6 +541,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     yield house
     if house.process is not None and house.process.returncode is None:
         await house.end(signal.SIGKILL)
+    for client in house.clients:
+        await client.close()
     if house.data_dir.exists():
         await end_all_runs(house.data_dir)
     assert "Traceback" not in house.log(), house.log()
