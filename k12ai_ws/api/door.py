@@ -14,7 +14,13 @@ from socket import socket
 from ssl import SSLContext
 
 from tornado.http1connection import HTTP1ConnectionParameters, HTTP1ServerConnection
-from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate, HTTPServerRequest
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    HTTPServerRequest,
+    format_timestamp,
+)
 from tornado.netutil import add_accept_handler, ssl_wrap_socket
 from tornado.web import Application
 
@@ -75,9 +81,6 @@ class Door(HTTPServerConnectionDelegate):
             )
             for head_s in (settings.limits.header_timeout_s, settings.limits.keep_alive_s)
         )
-        limit = settings.limits.max_header_bytes
-        text = f"the request's line and headers have more than {limit} bytes (limits.max_header_bytes)"
-        self._too_large = self._answer(431, Fault(Code.PAYLOAD_TOO_LARGE, text))
         self._serving: dict[HTTP1ServerConnection, Stream] = {}
         self._farewells = Farewells()
         self._stop_accepting: list[Callable[[], None]] = []
@@ -137,12 +140,17 @@ class Door(HTTPServerConnectionDelegate):
         self._serving[server] = stream
         server.start_serving(self)
 
+    def _too_large(self) -> bytes:
+        limit = self._limits.max_header_bytes
+        text = f"the request's line and headers have more than {limit} bytes (limits.max_header_bytes)"
+        return self._answer(431, Fault(Code.PAYLOAD_TOO_LARGE, text))
+
     def _answer(self, status: int, fault: Fault) -> bytes:
         payload = self._spell(fault) + b"\n"
         head = (
-            f"HTTP/1.1 {status} {PHRASES[status]}\r\nContent-Type: application/json; charset=utf-8\r\n"
-            f"Content-Length: {len(payload)}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-            "Connection: close\r\n"
+            f"HTTP/1.1 {status} {PHRASES[status]}\r\nDate: {format_timestamp(time.time())}\r\n"
+            f"Content-Type: application/json; charset=utf-8\r\nContent-Length: {len(payload)}\r\n"
+            "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n"
         )
         return (head + ("Retry-After: 5\r\n" if status == 429 else "") + "\r\n").encode() + payload
 

@@ -119,6 +119,7 @@ class HealthHandler(RestHandler):
 
     tag = "platform"
     op = "health"
+    counted = False
 
     async def get(self) -> None:
         """200 always."""
@@ -130,6 +131,7 @@ class ReadyHandler(RestHandler):
 
     tag = "platform"
     op = "ready"
+    counted = False
 
     async def get(self) -> None:
         """200 where ready; 503 with an error where not, whose `detail` has the same checks, which say why."""

@@ -45,11 +45,15 @@ def preferred_language(header: str | None, default: Language) -> Language:
 
 @stream_request_body
 class RestHandler(RequestHandler):
-    """One request. Subclasses say their `tag` and `op`, whether their URL has a query, and answer through `reply`."""
+    """One request. Subclasses say their `tag` and `op`, whether their URL has a query, and answer through `reply`.
+
+    `counted`: it takes a place among the requests. Those that an operator looks at a full server with do not.
+    """
 
     tag = "framework"
     op = ""
     has_query = False
+    counted = True
 
     def initialize(self, context: Context, operations: Operations) -> None:
         """Tornado's own way of handing a handler what it works with."""
@@ -80,9 +84,10 @@ class RestHandler(RequestHandler):
         settings = self.context.settings
         status: int | None = None
         try:
-            address = self.context.bounds.addresses.of(self.request)
-            self.context.bounds.requests.enter(address)
-            self._entered = address
+            if self.counted:
+                address = self.context.bounds.addresses.of(self.request)
+                self.context.bounds.requests.enter(address)
+                self._entered = address
             require_own(self.request.headers, self.request.host, settings.server.host)
             size, limit = len(self.request.query), settings.limits.max_query_bytes
             if size > limit:

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from tornado.httputil import format_timestamp
 from tornado.iostream import IOStream, StreamClosedError
 
 from k12ai_ws.events.feed import Feed, Framing
@@ -22,8 +24,8 @@ NAME = "stream"
 STRAY_BYTES = 64 << 10
 """What a client may send after its request, which nobody looks at; more ends the connection."""
 HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n"
-    b"X-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n"
+    "X-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\nDate: {}\r\n\r\n"
 )
 """No length and no chunks: the body is all that comes until the connection ends, which a client of HTTP/1.0 knows too,
 and each event's bytes are the same for all clients.
@@ -69,7 +71,7 @@ class EventStream:
         self._stream.set_nodelay(True)
         state = {"epoch": self._hub.epoch, "head": self._hub.head, "recovered": True}
         welcome = self._spell(Info(state, code=Code.SUCCESS), "subscribe")
-        self._sink.send(HEAD + self._frame(welcome, self._wish.after))
+        self._sink.send(HEAD.format(format_timestamp(time.time())).encode() + self._frame(welcome, self._wish.after))
         self._feed = self._hub.attach(self._sink, self._frame)
         wanted = self._wish.wanted
         if self._wish.job and wanted.types is not None:

@@ -18,7 +18,7 @@ class Stream(IOStream):
     sent. A socket that is closed with unread bytes in it is reset, and the answer that was under way is lost with it.
     """
 
-    def __init__(self, connection: socket, *, too_large: bytes, closing: Closing) -> None:
+    def __init__(self, connection: socket, *, too_large: Callable[[], bytes], closing: Closing) -> None:
         super().__init__(connection)
         self.lingers = False
         self._too_large = too_large
@@ -59,7 +59,7 @@ class Stream(IOStream):
     ) -> None:
         """Ends the connection; a head that is too large is answered first (Tornado would only cut it off)."""
         if isinstance(exc_info, UnsatisfiableReadError) and self._in_head and not self.closed():
-            self.lingers = say(self.socket, self._too_large)
+            self.lingers = say(self.socket, self._too_large())
         super().close(exc_info)
 
     def close_fd(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+from email.utils import parsedate_to_datetime
 from itertools import pairwise
 
 import pytest
@@ -36,6 +37,7 @@ async def test_a_jobs_stream_tells_all_of_it_and_ends_with_it(client):
     job_id = await client.start(ticker(20, 0.01))
     source = await client.listen(f"{events_of(job_id)}?type={ALL}")
     assert source.status == 200
+    assert parsedate_to_datetime(source.headers.pop("Date")).tzinfo is not None
     assert dict(source.headers.get_all()) == {
         "Content-Type": "text/event-stream; charset=utf-8",
         "Cache-Control": "no-store",
