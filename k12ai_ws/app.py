@@ -132,14 +132,14 @@ class Server:
             clock_ms=clock_ms,
         )
         door = Door(make_application(context, connections, streams), settings, bounds, context.refusal)
-        undo.push_async_callback(door.close)
+        undo.push_async_callback(door.close_all_connections)
         undo.push_async_callback(jobs.close)  # they go on, but nobody follows them
         await jobs.recover()
         connections.start()
         undo.push_async_callback(connections.close, GOODBYE_S)
         streams.start()
         undo.push_async_callback(streams.close, GOODBYE_S)
-        door.open(self._sockets)
+        door.add_sockets(self._sockets)
         undo.callback(door.stop)
 
     @property

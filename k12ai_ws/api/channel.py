@@ -138,7 +138,7 @@ class ChannelHandler(HandshakeHandler):
     async def _handle(self, header: Header, data: dict[str, Any]) -> None:
         match header.tag, header.op:
             case "channel", "subscribe":
-                self._subscribe(validate(SubscribeRequest, data), self._named(header))
+                await self._subscribe(validate(SubscribeRequest, data), self._named(header))
             case "channel", "unsubscribe":
                 validate(Empty, data)
                 self._unsubscribe(self._named(header))
@@ -178,7 +178,7 @@ class ChannelHandler(HandshakeHandler):
         if len(feed) + len(self._streams) >= limit:
             raise refuse(Code.TOO_MANY, f"this connection has {limit} subscriptions (channel.max_subscriptions)")
 
-    def _subscribe(self, request: SubscribeRequest, name: str) -> None:
+    async def _subscribe(self, request: SubscribeRequest, name: str) -> None:
         self._new_name(name)
         require_few(request.filter.values, self.context.settings.limits.max_filter_values)
         wanted = event_filter(request.filter)
@@ -191,7 +191,7 @@ class ChannelHandler(HandshakeHandler):
                 after = 0
             case seq:
                 after = seq
-        gone = not_kept(hub, self.context.store, after, request.epoch)
+        gone = await not_kept(hub, self.context.store, wanted, after, request.epoch)
         if gone is not None:
             after = hub.earliest - 1
             fault = Fault(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from socket import socket
 from ssl import SSLContext
 
-from tornado.http1connection import HTTP1ConnectionParameters, HTTP1ServerConnection
+from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters, HTTP1ServerConnection
 from tornado.httputil import (
     HTTPConnection,
     HTTPMessageDelegate,
@@ -32,13 +32,13 @@ from k12ai_ws.wire.requests import Refusal
 from .address import UNKNOWN, counted_as
 from .farewells import Farewells
 from .places import Bounds
-from .stream import Stream, TlsStream, say
+from .stream import Closing, Stream, TlsStream, say
 
 SWEEP_S = 1.0
 BODY_SLACK_S = 5.0
 """A handler answers a body that comes too slowly; a client that does not take even that is cut off so much later."""
 UNBOUNDED = 1 << 40
-"""Handlers count a body themselves, to answer what is too large with 413."""
+"""A body that is counted by its handler, which answers what is too large with 413."""
 PHRASES = {429: "Too Many Requests", 431: "Request Header Fields Too Large"}
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,9 @@ class Peer:
 
 
 class Door(HTTPServerConnectionDelegate):
-    """Listens. `spell` makes the envelope of what is refused before there is a request; with `tls` it speaks HTTPS."""
+    """Listens; its methods have the names of HTTPServer's. `spell` makes the envelope of what is refused before there
+    is a request. With `ssl_options` it speaks HTTPS.
+    """
 
     def __init__(
         self,
@@ -65,10 +67,10 @@ class Door(HTTPServerConnectionDelegate):
         settings: Settings,
         bounds: Bounds,
         spell: Callable[[Fault], bytes],
-        tls: SSLContext | None = None,
+        ssl_options: SSLContext | None = None,
     ) -> None:
         self._application = application
-        self._tls = tls
+        self._tls = ssl_options
         self._limits = settings.limits
         self._bounds = bounds
         self._spell = spell
@@ -77,7 +79,7 @@ class Door(HTTPServerConnectionDelegate):
                 header_timeout=head_s,
                 body_timeout=settings.server.body_timeout_s + BODY_SLACK_S,
                 max_header_size=settings.limits.max_header_bytes,
-                max_body_size=UNBOUNDED,
+                max_body_size=settings.server.max_body_bytes,
             )
             for head_s in (settings.limits.header_timeout_s, settings.limits.keep_alive_s)
         )
@@ -88,7 +90,7 @@ class Door(HTTPServerConnectionDelegate):
 
     # ---- accepting
 
-    def open(self, sockets: Iterable[socket]) -> None:
+    def add_sockets(self, sockets: Iterable[socket]) -> None:
         """Accepts connections on these sockets, which stay the caller's to close."""
         self._stop_accepting += [add_accept_handler(listening, self._accept) for listening in sockets]
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep(), name="sweep connections")
@@ -98,7 +100,7 @@ class Door(HTTPServerConnectionDelegate):
         while self._stop_accepting:
             self._stop_accepting.pop()()
 
-    async def close(self) -> None:
+    async def close_all_connections(self) -> None:
         """Ends all connections that are HTTP still."""
         self.stop()
         if self._sweeper is not None:
@@ -130,15 +132,22 @@ class Door(HTTPServerConnectionDelegate):
             else:
                 self._farewells.take(kept, leave)
 
-        if self._tls is None:
-            stream = Stream(connection, too_large=self._too_large, closing=closing)
-        else:
-            wrapped = ssl_wrap_socket(connection, self._tls, server_side=True, do_handshake_on_connect=False)
-            stream = TlsStream(wrapped, too_large=self._too_large, closing=closing)
+        try:
+            stream = self._stream(connection, closing)
+        except OSError:  # it is gone before it said anything
+            connection.close()
+            leave()
+            return
         scheme = "http" if self._tls is None else "https"
         server = HTTP1ServerConnection(stream, self._first, Peer(peer, stream, scheme))
         self._serving[server] = stream
         server.start_serving(self)
+
+    def _stream(self, connection: socket, closing: Closing) -> Stream:
+        if self._tls is None:
+            return Stream(connection, too_large=self._too_large, closing=closing)
+        wrapped = ssl_wrap_socket(connection, self._tls, server_side=True, do_handshake_on_connect=False)
+        return TlsStream(wrapped, too_large=self._too_large, closing=closing)
 
     def _too_large(self) -> bytes:
         limit = self._limits.max_header_bytes
@@ -174,10 +183,9 @@ class Door(HTTPServerConnectionDelegate):
         while True:
             await asyncio.sleep(min(SWEEP_S, patience / 4))
             now = time.monotonic()
-            for stream in tuple(self._serving.values()):
-                if stream.stalled(now) >= patience:
-                    log.info("a client has taken nothing of its answer for %g s; it is cut off", patience)
-                    stream.close()
+            for stream in [s for s in self._serving.values() if s.stalled(now) >= patience]:
+                log.info("a client has taken nothing of its answer for %g s; it is cut off", patience)
+                stream.close()
 
 
 def lingering(request: HTTPServerRequest) -> None:
@@ -185,3 +193,9 @@ def lingering(request: HTTPServerRequest) -> None:
     peer = getattr(request.connection, "context", None)
     if isinstance(peer, Peer):
         peer.stream.lingers = True
+
+
+def unbounded(request: HTTPServerRequest) -> None:
+    """The request's handler counts its body as it comes; the body of any other is gathered before it is looked at."""
+    if isinstance(request.connection, HTTP1Connection):
+        request.connection.set_max_body_size(UNBOUNDED)

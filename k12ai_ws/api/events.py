@@ -51,7 +51,7 @@ class EventsHandler(RestHandler):
         require_few(query.values, self.context.settings.limits.max_filter_values)
         after, epoch = self._place(query, live=self._streamed and record is None)
         hub = self.context.hub
-        gone = not_kept(hub, self.context.store, after, epoch)
+        gone = await not_kept(hub, self.context.store, wanted, after, epoch, paging=not self._streamed)
         if gone is not None:
             text = "this log does not hold what was asked for; start again from `earliest`, with this `epoch`"
             raise refuse(Code.EVENTS_PRUNED, text, **gone)
@@ -91,7 +91,6 @@ class EventsHandler(RestHandler):
         address = self.context.bounds.addresses.of(self.request)
         self._streams.require_room(address)
         connection = self.detach()
-        self.on_finish()  # Tornado does not say it any more: the request's place is another's, the stream has its own
         language, context = self.language, self.context
 
         def spell(body: Info, op: str) -> bytes:

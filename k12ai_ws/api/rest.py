@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
+from tornado.iostream import IOStream
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from k12ai_ws.wire.bodies import Body, Fault
@@ -15,7 +16,7 @@ from k12ai_ws.wire.codes import LANGUAGES, Code, Language
 from k12ai_ws.wire.requests import Empty, Refusal, refuse, validate
 
 from .context import Answer, Context
-from .door import lingering
+from .door import lingering, unbounded
 from .operations import Operations
 from .origins import require_own
 
@@ -101,6 +102,8 @@ class RestHandler(RequestHandler):
         except Refusal as e:
             self._refused(e, status)
             return
+        finally:
+            unbounded(self.request)  # what is too large is answered here, and not cut off
         if declared != "0" or "Transfer-Encoding" in self.request.headers:
             self._body_due = asyncio.get_running_loop().call_later(settings.server.body_timeout_s, self._too_slow)
 
@@ -149,6 +152,12 @@ class RestHandler(RequestHandler):
         super().on_connection_close()
         if not self._working:
             self._leave()
+
+    def detach(self) -> IOStream:
+        """See RequestHandler: the connection is no request's any more, and Tornado will not say that this one ended."""
+        stream = super().detach()
+        self._leave()
+        return stream
 
     def _leave(self) -> None:
         """Leaves the place of the request to another one, once."""

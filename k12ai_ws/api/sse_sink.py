@@ -6,11 +6,13 @@ from collections.abc import Callable
 import orjson
 from tornado.iostream import IOStream, StreamClosedError
 
-from k12ai_ws.wire.status import TERMINAL, JobStatus
+from k12ai_ws.wire.status import JobStatus
 
 HEAD_BYTES = 300
 """An event's type stands so near its beginning: behind the id and the version, before anything of the client's."""
 STATUS = b'"type":"status"'
+END = b"\n\n"
+"""Of a message."""
 
 
 class SseSink:
@@ -80,15 +82,26 @@ class JobSink(SseSink):
 
     def send(self, frame: bytes) -> bool:
         """See `events.feed.Sink`."""
-        if STATUS not in frame[:HEAD_BYTES]:
+        if STATUS not in frame:
             return super().send(frame)
-        message = orjson.loads(frame.partition(b"\ndata: ")[2])
-        ends = JobStatus(message["status"]["value"]) in TERMINAL
-        room = True
-        if self._statuses:
-            room = super().send(frame)
-        elif ends:
-            room = super().send(self._bookmark(message["seq"]))
+        told, ends = [], False
+        for one in frame.split(END)[:-1]:  # it may be several; their data hold no newline
+            seq, ends = self._terminal(one)
+            if seq is None or self._statuses:
+                told.append(one + END)
+            elif ends:
+                told.append(self._bookmark(seq))
+            if ends:
+                break
+        room = super().send(b"".join(told)) if told else True
         if ends:
             self.end()
         return room
+
+    @staticmethod
+    def _terminal(frame: bytes) -> tuple[int | None, bool]:
+        """The seq of a status (None: it is none), and whether the job has ended with it."""
+        if STATUS not in frame[:HEAD_BYTES]:
+            return None, False
+        message = orjson.loads(frame.partition(b"\ndata: ")[2])
+        return message["seq"], JobStatus(message["status"]["value"]).terminal

@@ -198,6 +198,17 @@ async def test_the_size_of_a_body(serve):
         assert status in expected, message
 
 
+async def test_a_handshake_may_not_bring_a_body_of_any_size(serve):
+    """Nobody looks at it, so nobody would count it while it is gathered."""
+    client = await serve({"server": {"max_body_bytes": 1000}})
+    for size in (1001, 1 << 30):
+        reader, writer = await client.socket()
+        writer.write(f"GET /k12ai/ws HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n".encode())
+        async with asyncio.timeout(20):
+            assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+        writer.close()
+
+
 async def test_the_size_of_a_frame(serve):
     client = await serve({"channel": {"max_frame_bytes": 4096}})
     channel, other = await client.channel(), await client.channel()

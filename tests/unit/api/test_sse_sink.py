@@ -45,6 +45,15 @@ async def test_a_jobs_stream_ends_with_its_terminal_status(ends, statuses: bool)
     assert sink.send(METRICS)
 
 
+@pytest.mark.parametrize("statuses", [True, False])
+async def test_messages_that_come_in_one_piece_are_looked_at_one_by_one(ends, statuses: bool) -> None:
+    sink = JobSink(ends[0], 1000, statuses=statuses, bookmark=lambda seq: FRAME(b"{}", seq))
+    assert sink.send(RUNNING + METRICS + RUNNING)
+    assert sink.send(METRICS + FINISHED + METRICS)
+    told = RUNNING + METRICS + RUNNING + METRICS + FINISHED if statuses else METRICS * 2 + FRAME(b"{}", 3)
+    assert await ends[1].read_until_close() == told
+
+
 async def test_what_is_unsent_is_counted_and_the_end_waits_for_it(ends) -> None:
     sink = SseSink(ends[0], 100_000)
     sent = 0
