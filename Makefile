@@ -10,6 +10,8 @@ BIN := .venv/bin
 RUN := .venv/.ready
 TEST := .venv/.ready-test
 DECLARED := setup.py pyproject.toml $(wildcard plugins/*/pyproject.toml) tools/venv.sh
+# Tests that are run at one time: many of them wait for processes.
+WORKERS ?= 3
 # Of the images: what they are built on, PyTorch as pip names it, and further words for docker build.
 DOCKER ?= docker
 BASE ?=
@@ -26,7 +28,7 @@ endif
 help:
 	@echo 'make demo    see it all in a minute: a server, a training, a failing job explained'
 	@echo 'make serve   keep a server running (data in ./data; ARGS="--port 8171" adds options)'
-	@echo 'make test    lint, types and tests; with a Docker engine, its tests too (ARGS goes to pytest)'
+	@echo 'make test    lint, types and tests; with a Docker engine, its tests too (ARGS goes to pytest; WORKERS=1)'
 	@echo 'make fuzz    hunt for logs that the reader reads wrongly; SECONDS=600, SEED=N, REPLAY=build/fuzz/FILE'
 	@echo 'make bench   how fast logs are read, beside regexes on the same bytes (ARGS="--lines 100000 --rounds 3")'
 	@echo 'make setup   make .venv with all that the others need'
@@ -49,15 +51,16 @@ lint: $(TEST)
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --check .; exit 1; }
 	@$(BIN)/mypy --strict --no-error-summary $(CODE)
 
-# What this machine lacks is left out, and said.
+# What this machine lacks is left out, and said. Those of the engine run by themselves: one restarts it.
 test: lint | build/tmp
-	@marks=; \
-	if ! $(BIN)/python -c 'import docker; docker.from_env(timeout=5).ping()' 2>/dev/null; then \
-	  echo 'NOTE: no Docker engine answers: the tests marked "docker" are left out.'; marks='not docker'; fi; \
+	@marks='not docker'; \
 	if ! $(BIN)/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)'; then \
 	  echo 'NOTE: PyTorch is not installed: the tests marked "torch" are left out.'; \
-	  marks="$${marks:+$$marks and }not torch"; fi; \
-	$(BIN)/python -m pytest --quiet -m "$$marks" $(ARGS)
+	  marks="$$marks and not torch"; fi; \
+	$(BIN)/python -m pytest --quiet -n $(WORKERS) --dist loadfile -m "$$marks" $(ARGS) || [ $$? -eq 5 -a -n "$(ARGS)" ]
+	@if ! $(BIN)/python -c 'import docker; docker.from_env(timeout=5).ping()' 2>/dev/null; then \
+	  echo 'NOTE: no Docker engine answers: the tests marked "docker" are left out.'; \
+	else $(BIN)/python -m pytest --quiet -m docker $(ARGS) || [ $$? -eq 5 -a -n "$(ARGS)" ]; fi
 
 # Without a SEED a random one is taken, and printed; what breaks a promise is saved in build/fuzz.
 fuzz: export PYTHONPATH := tests/fuzz

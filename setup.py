@@ -11,6 +11,7 @@ TEST = [
     "mypy>=1.13",
     "pytest>=8.2",
     "pytest-asyncio>=1.0",
+    "pytest-xdist>=3.6",
     "ruff>=0.8",
     "setuptools>=77",
     "types-jsonschema",
