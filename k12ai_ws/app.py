@@ -35,6 +35,9 @@ from k12ai_ws.launching import choose_launcher
 from k12ai_ws.logs.rules import for_nobody, read_configured
 from k12ai_ws.monitor.monitor import Monitor
 from k12ai_ws.monitor.nvml import NvmlReader
+from k12ai_ws.retaining import DATABASE, make_keeper
+from k12ai_ws.retention.bell import Bell
+from k12ai_ws.retention.keeper import Keeper
 from k12ai_ws.settings import Settings
 from k12ai_ws.store.sqlite import SqliteStore
 from k12ai_ws.store.store import StoreError
@@ -51,10 +54,11 @@ class StartError(Exception):
 class Server:
     """The whole server. `start`, then `address`, then `close`; its jobs outlive it.
 
-    `launcher` is the name of the launcher that it took.
+    `launcher` is the name of the launcher that it took, `keeper` what prunes its store.
     """
 
     launcher: str
+    keeper: Keeper
 
     def __init__(self, settings: Settings, *, registry: Registry | None = None) -> None:
         self.settings = settings
@@ -116,6 +120,8 @@ class Server:
             budget=Budget(settings.jobs.cpus, settings.jobs.memory),
             log_rules=log_rules,
         )
+        keeper = self.keeper = make_keeper(settings, store, clock_ms)
+        bell = Bell(settings.data_dir, keeper.ask)
         bounds = Bounds.of(settings, room_for(settings.limits.max_connections))
         connections = Connections(bounds.channels, time.monotonic)
         streams = Streams(bounds.streams, settings.sse, random.SystemRandom().random)
@@ -135,6 +141,10 @@ class Server:
         undo.push_async_callback(door.close_all_connections)
         undo.push_async_callback(jobs.close)  # they go on, but nobody follows them
         await jobs.recover()
+        keeper.start()
+        undo.push_async_callback(keeper.close)
+        bell.open()
+        undo.callback(bell.close)
         connections.start()
         undo.push_async_callback(connections.close, GOODBYE_S)
         streams.start()
@@ -155,7 +165,7 @@ class Server:
     async def _open_store(self) -> SqliteStore:
         try:
             return await SqliteStore.open(
-                self.settings.data_dir / "k12ai.sqlite3",
+                self.settings.data_dir / DATABASE,
                 new_epoch=lambda: uuid.uuid4().hex,
                 synchronous=self.settings.store.synchronous,
             )

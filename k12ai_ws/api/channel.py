@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 from k12ai_ws.events.feed import Feed
-from k12ai_ws.wire.bodies import ACKNOWLEDGED, Body, Fault, Info, Json
+from k12ai_ws.wire.bodies import ACKNOWLEDGED, Body, Fault, Info
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.envelope import with_id
 from k12ai_ws.wire.filter import EventFilter
@@ -28,7 +28,7 @@ from .handshake import HandshakeHandler
 from .operations import Operations, named_in
 from .places import require_few
 from .pulse import Beat, Pulse
-from .resume import not_kept
+from .resume import missed, not_kept
 from .sink import StreamSink
 
 MAX_REASON = 123
@@ -66,7 +66,7 @@ class ChannelHandler(HandshakeHandler):
         settings = self.context.settings.channel
         self._sink = StreamSink(stream, settings.buffer_bytes, connection.is_closing)
         self._pulse = Pulse(settings, self._sink, self._connections.now())
-        self._feed = self.context.hub.attach(self._sink, text_frame)
+        self._feed = self.context.hub.attach(self._sink, text_frame, self._missed)
 
     def on_close(self) -> None:
         """Leaves the place to another one."""
@@ -182,29 +182,29 @@ class ChannelHandler(HandshakeHandler):
         self._new_name(name)
         require_few(request.filter.values, self.context.settings.limits.max_filter_values)
         wanted = event_filter(request.filter)
-        hub = self.context.hub
-        state: dict[str, Json] = {"epoch": hub.epoch, "head": hub.head}
-        match request.after:
-            case "now":
-                after = hub.head
-            case "start":
-                after = 0
-            case seq:
-                after = seq
-        gone = await not_kept(hub, self.context.store, wanted, after, request.epoch)
+        hub, store = self.context.hub, self.context.store
+        prunings = store.prunings  # before it is asked what is kept: what goes from here on, the feed notices
+        after = request.after if isinstance(request.after, int) else 0
+        gone = await not_kept(hub, store, wanted, after, request.epoch)
+        if request.after == "now":
+            after = hub.head
         if gone is not None:
-            after = hub.earliest - 1
+            after = gone["earliest"] - 1
             fault = Fault(
                 Code.EVENTS_PRUNED,
-                "this log does not hold what was asked for; the stream starts at the earliest event that it has",
+                "this log does not hold all that was asked for; the stream starts at the earliest event that it has",
                 detail=gone,
             )
             self._send(with_id(self._message(fault, "channel", "subscribe"), name))
         else:
-            body = Info({**state, "recovered": True}, code=Code.SUCCESS)
+            body = Info({"epoch": hub.epoch, "head": hub.head, "recovered": True}, code=Code.SUCCESS)
             self._send(with_id(self._message(body, "channel", "subscribe"), name))
         if self._feed is not None:
-            self._feed.add(name, wanted, after)
+            self._feed.add(name, wanted, after, prunings)
+
+    def _missed(self, name: str, after: int) -> bytes:
+        """What a subscription is told from which events were taken away before it had them."""
+        return with_id(self._message(missed(self.context.hub, after), "channel", "subscribe"), name)
 
     def _unsubscribe(self, name: str) -> None:
         stream = self._streams.pop(name, None)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import orjson
 
 from k12ai_ws.events.feed import Framing
-from k12ai_ws.wire.bodies import Info, Json
+from k12ai_ws.wire.bodies import Body, Info, Json
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.envelope import encode, envelope
 from k12ai_ws.wire.filter import EventFilter
@@ -51,6 +51,9 @@ class EventsHandler(RestHandler):
         require_few(query.values, self.context.settings.limits.max_filter_values)
         after, epoch = self._place(query, live=self._streamed and record is None)
         hub = self.context.hub
+        prunings = (
+            self.context.store.prunings
+        )  # before it is asked what is kept: what goes from here on, the feed notices
         gone = await not_kept(hub, self.context.store, wanted, after, epoch, paging=not self._streamed)
         if gone is not None:
             text = "this log does not hold what was asked for; start again from `earliest`, with this `epoch`"
@@ -62,7 +65,7 @@ class EventsHandler(RestHandler):
             raise refuse(Code.VALUE_INVALID, "limit: an event stream has no pages; leave it out", fields=fields)
         if record is not None and record.status.terminal and await self._ended(record.job_id, after):
             return NO_MORE
-        return self._stream(Wish(wanted, after, record is not None))
+        return self._stream(Wish(wanted, after, record is not None, prunings))
 
     def _place(self, query: EventsQuery, *, live: bool) -> tuple[int, str | None]:
         """Where to begin, and in which log. What a browser sends by itself when it comes back goes before the URL."""
@@ -93,7 +96,7 @@ class EventsHandler(RestHandler):
         connection = self.detach()
         language, context = self.language, self.context
 
-        def spell(body: Info, op: str) -> bytes:
+        def spell(body: Body, op: str) -> bytes:
             return context.message(body, tag="channel", op=op, language=language)
 
         EventStream(connection, wish, hub=context.hub, settings=context.settings, frame=self._frame, spell=spell).open(
@@ -110,12 +113,17 @@ class EventsHandler(RestHandler):
         page = await store.replay(wanted, after, limit=query.limit)
         if page.events and page.scanned == page.events[-1].seq:  # it may be full: then its end is no end of the log
             stored = store.head
+        following = page.scanned if page.scanned < stored else None
         content = {
             "events": [orjson.Fragment(e.payload) for e in page.events],
-            "next": page.scanned if page.scanned < stored else None,
+            "next": following,
             "epoch": hub.epoch,
             "head": head,
         }
+        if page.prunings and (pruned := await store.pruned(wanted, after=after)):
+            content["pruned"] = pruned
+            if following is not None and not page.events:  # so that it is not before all that is kept
+                content["next"] = max(following, min(stored, await store.earliest(wanted) - 1))
         message = envelope(
             Info(content),
             tag=self.tag,

@@ -12,10 +12,11 @@ from tornado.iostream import IOStream, StreamClosedError
 from k12ai_ws.events.feed import Feed, Framing
 from k12ai_ws.events.hub import Hub
 from k12ai_ws.settings import Settings
-from k12ai_ws.wire.bodies import Info
+from k12ai_ws.wire.bodies import Body, Info
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.filter import EventFilter
 
+from .resume import missed
 from .sse_sink import JobSink, SseSink
 from .sse_streams import Streams
 from .stream import Stream
@@ -36,11 +37,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a client asked for: which events, after which seq. `job` says that it is one job's stream."""
+    """What a client asked for: which events, after which seq. `job` says that it is one job's stream. What the store's
+    pruning of the number `prunings` removed, and those before it, is no loss of the client's.
+    """
 
     wanted: EventFilter
     after: int
     job: bool
+    prunings: int
 
 
 class EventStream:
@@ -48,7 +52,7 @@ class EventStream:
 
     def __init__(
         self, stream: IOStream, wish: Wish, *, hub: Hub, settings: Settings, frame: Framing,
-        spell: Callable[[Info, str], bytes],
+        spell: Callable[[Body, str], bytes],
     ) -> None:  # fmt: skip
         self._stream = stream
         self._wish = wish
@@ -72,11 +76,11 @@ class EventStream:
         state = {"epoch": self._hub.epoch, "head": self._hub.head, "recovered": True}
         welcome = self._spell(Info(state, code=Code.SUCCESS), "subscribe")
         self._sink.send(HEAD.format(format_timestamp(time.time())).encode() + self._frame(welcome, self._wish.after))
-        self._feed = self._hub.attach(self._sink, self._frame)
+        self._feed = self._hub.attach(self._sink, self._frame, self._missed)
         wanted = self._wish.wanted
         if self._wish.job and wanted.types is not None:
             wanted = replace(wanted, types=wanted.types | {"status"})
-        self._feed.add(NAME, wanted, self._wish.after)
+        self._feed.add(NAME, wanted, self._wish.after, self._wish.prunings)
         listening = asyncio.get_running_loop().create_task(self._listen(), name="an event stream's client")
         listening.add_done_callback(lambda _: self._closed(streams))
 
@@ -115,6 +119,9 @@ class EventStream:
     def abort(self) -> None:
         """Closes the connection now."""
         self._stream.close()
+
+    def _missed(self, _: str, after: int) -> bytes:
+        return self._spell(missed(self._hub, after), "subscribe")
 
     def _bookmark(self, seq: int) -> bytes:
         """Nothing up to `seq` is missing: the client's resume token moves there."""

@@ -24,5 +24,6 @@ COMMANDS = (
     Command("stop", "stop", "stop a job"),
     Command("stats", "stats", "CPU, GPU, disks and running jobs of the server's machine"),
     Command("doctor", "checkup", "what this machine has and lacks, and what to do about it"),
+    Command("prune", "prune", "remove what the settings no longer keep, or say what would go"),
     Command("parse", "parse", "read a saved log and print the events it gives; needs no server"),
 )

@@ -17,6 +17,8 @@ from typing import Protocol
 from k12ai_ws.store.store import Store, StoredEvent, StoreError
 from k12ai_ws.wire.filter import EventFilter, EventKey
 
+from .missed import Missed, missing_of
+
 RETRY_S = 1.0
 PAGE_EVENTS = 500
 PAGE_BYTES = 1 << 20
@@ -52,11 +54,13 @@ class Subscription:
     """A filter and how far it was served: everything in (start, cursor] that matches was delivered.
 
     While the feed is live, the cursor is where it was when that began: everything up to the head was delivered.
+    What the store's pruning of the number `prunings` removed, and those before it, the reader knows to be gone.
     """
 
     wanted: EventFilter
     start: int
     cursor: int
+    prunings: int = 0
     last_sent: float = field(default=0.0)
 
 
@@ -70,8 +74,12 @@ class Feed:
         head: Callable[[], int],
         frame: Framing,
         now: Callable[[], float],
+        *,
+        missed: Missed | None = None,
     ) -> None:
+        """Without `missed`, a reader that misses events is ended: it comes back, and hears of it when it resumes."""
         self._sink = sink
+        self._missed = missed
         self._store = store
         self._head = head
         self.frame = frame
@@ -88,11 +96,14 @@ class Feed:
     def __contains__(self, name: str) -> bool:
         return name in self._subscriptions
 
-    def add(self, name: str, wanted: EventFilter, after: int) -> None:
-        """Serves everything that matches `wanted`, strictly after the seq `after`."""
+    def add(self, name: str, wanted: EventFilter, after: int, prunings: int | None = None) -> None:
+        """Serves everything that matches `wanted`, strictly after the seq `after`. What is removed after the store's
+        pruning of the number `prunings` (None: the last one until now), and before it was served, the reader is told.
+        """
         if after < self._head():
             self._fall_behind(self._head())
-        self._subscriptions[name] = Subscription(wanted, after, after, self._now())
+        known = self._store.prunings if prunings is None else prunings
+        self._subscriptions[name] = Subscription(wanted, after, after, known, self._now())
 
     def remove(self, name: str) -> bool:
         """Ends a subscription; whether there was one."""
@@ -174,7 +185,8 @@ class Feed:
         low = min((s.cursor for s in self._all()), default=self._head())
         group = [s for s in self._all() if s.cursor == low]
         try:
-            events, scanned = await self._read({s.wanted for s in group}, low)
+            events, scanned, prunings = await self._read({s.wanted for s in group}, low)
+            missing = await missing_of(self._store, group, low, prunings)
         except StoreError as e:
             log.error("replay failed: %s; trying again in %g s", e, RETRY_S)
             await asyncio.sleep(RETRY_S)
@@ -184,6 +196,7 @@ class Feed:
         if any(all(s is not known for known in group) for s in current):
             return
         group = current
+        self._tell(missing, low, prunings)
         scanned = min(scanned, min((s.cursor for s in self._all() if s.cursor > low), default=scanned))
         for event in events:
             if event.seq > scanned:
@@ -200,13 +213,28 @@ class Feed:
             subscription.cursor = max(subscription.cursor, scanned)
         self._live = all(s.cursor >= self._head() for s in self._all())
 
-    async def _read(self, filters: Iterable[EventFilter], after: int) -> tuple[Sequence[StoredEvent], int]:
-        """One page of what any of the filters lets through, in order of seq, and the seq up to which it is whole."""
+    def _tell(self, missing: Sequence[Subscription], low: int, prunings: int) -> None:
+        """Events after `low` are gone that these had not seen: each is told, and goes on with what is kept."""
+        for name, subscription in tuple(self._subscriptions.items()):
+            if all(subscription is not one for one in missing):
+                continue
+            subscription.prunings = prunings
+            if self._missed is None:
+                self._sink.fail()
+            else:
+                self._send(self.frame(self._missed(name, low), None))
+
+    async def _read(self, filters: Iterable[EventFilter], after: int) -> tuple[Sequence[StoredEvent], int, int]:
+        """One page of what any of the filters lets through, in order of seq, the seq up to which it is whole, and the
+        store's last pruning by then.
+        """
         merged: dict[int, StoredEvent] = {}
         scanned: int | None = None
+        prunings = 0
         for wanted in filters:
             page = await self._store.replay(wanted, after, limit=PAGE_EVENTS)
             scanned = page.scanned if scanned is None else min(scanned, page.scanned)
+            prunings = max(prunings, page.prunings)
             merged |= {e.seq: e for e in page.events}
             size = 0
             kept: dict[int, StoredEvent] = {}
@@ -219,4 +247,4 @@ class Feed:
                 kept[seq] = merged[seq]
                 size += len(merged[seq].payload)
             merged = kept
-        return list(merged.values()), after if scanned is None else scanned
+        return list(merged.values()), after if scanned is None else scanned, prunings

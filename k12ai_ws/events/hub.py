@@ -7,6 +7,7 @@ from k12ai_ws.store.store import Store, StoredEvent
 from k12ai_ws.wire.filter import EventKey
 
 from .feed import Feed, Framing, Sink
+from .missed import Missed
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +27,9 @@ class Hub:
         """The log's random id: with a seq, the resume token."""
         return self._store.epoch
 
-    @property
-    def earliest(self) -> int:
-        """The first seq that is kept; nothing is pruned yet."""
-        return 1
-
-    def attach(self, sink: Sink, frame: Framing) -> Feed:
+    def attach(self, sink: Sink, frame: Framing, missed: Missed | None = None) -> Feed:
         """A feed without subscriptions, whose messages `frame` spells; give it back with `detach`."""
-        feed = Feed(sink, self._store, lambda: self.head, frame, self._now)
+        feed = Feed(sink, self._store, lambda: self.head, frame, self._now, missed=missed)
         self._feeds.add(feed)
         return feed
 

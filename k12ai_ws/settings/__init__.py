@@ -6,6 +6,7 @@ holds the sections of one concern, `settings.py` puts them together.
 
 from .events import LogsSettings, StatsSettings, StoreSettings
 from .jobs import DockerSettings, FolderSettings, JobsSettings
+from .retention import RetentionSettings
 from .server import ChannelSettings, LimitsSettings, ServerSettings, SseSettings
 from .settings import Settings, SettingsError, default_data_dir, load_settings
 
@@ -16,6 +17,7 @@ __all__ = [
     "JobsSettings",
     "LimitsSettings",
     "LogsSettings",
+    "RetentionSettings",
     "ServerSettings",
     "Settings",
     "SettingsError",

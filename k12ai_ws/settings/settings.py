@@ -14,6 +14,7 @@ from k12ai_ws.wire.requests import fields_of, message_of
 
 from .events import LogsSettings, StatsSettings, StoreSettings
 from .jobs import DockerSettings, FolderSettings, JobsSettings
+from .retention import RetentionSettings
 from .section import absolute
 from .server import ChannelSettings, LimitsSettings, ServerSettings, SseSettings
 
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     jobs: JobsSettings = JobsSettings()
     docker: DockerSettings = DockerSettings()
     store: StoreSettings = StoreSettings()
+    retention: RetentionSettings = RetentionSettings()
     logs: LogsSettings = LogsSettings()
     stats: StatsSettings = StatsSettings()
     folders: FolderSettings = FolderSettings()

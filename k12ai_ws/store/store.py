@@ -53,10 +53,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """A page of a replay: the events in order of seq, and the seq up to which everything was looked at."""
+    """A page of a replay: the events in order of seq, and the seq up to which everything was looked at.
+
+    `prunings` is the store's at the moment of the reading.
+    """
 
     events: Sequence[StoredEvent]
     scanned: int
+    prunings: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,25 @@ class Store(ABC):
     @abstractmethod
     def head(self) -> int:
         """The seq of the last stored event; 0 for an empty log."""
+
+    @property
+    def prunings(self) -> int:
+        """How often events were removed, as far as the event loop has heard of it; 0: never."""
+        return 0
+
+    async def pruned(self, wanted: EventFilter, *, after: int = 0, since: int = 0) -> int:
+        """The highest seq above `after` that was removed and that `wanted` would have let through; 0: none.
+
+        `since` leaves out what the pruning of that number, and those before it, removed. Of jobs that are gone
+        themselves less is known: the answer may be a seq that another job of the same owner and service had.
+        """
+        return 0
+
+    async def earliest(self, wanted: EventFilter) -> int:
+        """The first seq that is kept; of a filter that names a job, the first that passes it (at least so much where
+        the job has many events that do not). Where nothing is kept, what comes will have this seq, or a higher one.
+        """
+        return 1
 
     @abstractmethod
     async def append(self, change: Change) -> Sequence[StoredEvent]:

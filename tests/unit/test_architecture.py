@@ -10,16 +10,17 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "k12ai_ws"
 PLUGINS = [p.parent for p in sorted((ROOT / "plugins").glob("*/pyproject.toml"))]
 
-ORDER = ("wire", "logs", "drivers", "launchers", "store", "events", "monitor", "jobs", "api")
+ORDER = ("wire", "logs", "drivers", "launchers", "store", "retention", "events", "monitor", "jobs", "api")
 """The stages, lowest first: each may import those before it."""
 ALLOWED = {stage: set(ORDER[: i + 1]) for i, stage in enumerate(ORDER)} | {
     "settings": {"settings", "logs", "wire"},
     "client": {"client", "wire"},
-    "cli": {"cli", "client", "settings", "app", "logs", "drivers", "monitor", "wire"},
+    "cli": {"cli", "client", "settings", "app", "retaining", "retention", "logs", "drivers", "monitor", "wire"},
     "testing": {"testing", *ORDER} - {"api"},
     "identity": {"identity", "launchers"},
     "launching": {"launching", "identity", "settings", "launchers", "wire"},
-    "app": {"app", "launching", "settings", *ORDER},
+    "retaining": {"retaining", "identity", "settings", "store", "retention"},
+    "app": {"app", "launching", "retaining", "settings", *ORDER},
     "__init__": set(),
 }
 ALLOWED["api"].add("settings")

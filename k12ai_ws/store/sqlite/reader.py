@@ -10,6 +10,8 @@ from k12ai_ws.wire.filter import ON_REQUEST, EventFilter, EventKey
 from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.status import JobStatus
 
+from . import marks
+
 PAGE_BYTES = 1 << 20
 """A page ends once it holds so many bytes: bounds the memory of a reader of long log lines or large requests."""
 SPAN = 20_000
@@ -23,7 +25,8 @@ SELECT_RECORDS = "SELECT j.no, j.record, r.params FROM jobs j CROSS JOIN request
 def read_events(connection: sqlite3.Connection, wanted: EventFilter, after: int, limit: int) -> EventPage:
     """See Store.replay."""
     if wanted.tags is not None and "framework" not in wanted.tags:
-        return EventPage((), max(_head(connection), after))  # all that is stored belongs to the framework
+        # All that is stored belongs to the framework.
+        return EventPage((), max(_head(connection), after), marks.prunings(connection))
     where, values = ["e.seq > ?", "e.seq <= ?"], []  # type: tuple[list[str], list[object]]
     if wanted.types is None:
         where.append(f"e.type NOT IN ({_marks(ON_REQUEST)})")
@@ -45,7 +48,7 @@ def read_events(connection: sqlite3.Connection, wanted: EventFilter, after: int,
     )
     connection.execute("BEGIN")
     try:
-        upto = _upto(connection, wanted.job_id, after)
+        upto, prunings = _upto(connection, wanted.job_id, after), marks.prunings(connection)
         events, size = [], 0
         for seq, kind, user, uuid, name, job_id, payload in connection.execute(
             statement, [after, upto, *values, limit]
@@ -57,14 +60,15 @@ def read_events(connection: sqlite3.Connection, wanted: EventFilter, after: int,
     finally:
         connection.execute("COMMIT")
     full = len(events) >= limit or size >= PAGE_BYTES
-    return EventPage(events, events[-1].seq if full else max(upto, after))
+    return EventPage(events, events[-1].seq if full else max(upto, after), prunings)
 
 
 def _upto(connection: sqlite3.Connection, job_id: str | None, after: int) -> int:
     """The seq up to which one page looks: `SPAN` events further, or the head of the log."""
     head = _head(connection)
-    if job_id is None:
-        return min(head, after + SPAN)  # seq has no holes
+    if job_id is None:  # what was removed left holes: a large one is stepped over at once
+        row = connection.execute("SELECT seq FROM events WHERE seq > ? ORDER BY seq LIMIT 1", (after,)).fetchone()
+        return min(head, row[0] - 1 + SPAN) if row else head
     # The index alone is walked, not the events.
     row = connection.execute(
         "SELECT seq FROM events WHERE job_no = (SELECT no FROM jobs WHERE job_id = ?) AND seq > ?"

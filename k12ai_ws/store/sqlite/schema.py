@@ -1,4 +1,4 @@
-"""The tables of the embedded store, how a file is opened, and how one of an earlier version is brought up to date."""
+"""The tables of the embedded store, and how a file is opened."""
 
 import os
 import sqlite3
@@ -6,21 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-import orjson
-
 from k12ai_ws.store.store import StoreError
 
-SCHEMA_VERSION = 2
-"""1: a job's params stood in its record. 2: they have a table of their own, because they may be large, never change,
-and the record is written with every batch of events.
-"""
+from .migrations import REQUESTS, RETENTION, SCHEMA_VERSION, migrate
 
-REQUESTS = """
-CREATE TABLE requests (
-    job_no INTEGER PRIMARY KEY REFERENCES jobs (no),
-    params BLOB NOT NULL
-) STRICT
-"""
 TABLES = (
     """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -52,6 +41,8 @@ CREATE TABLE positions (
 ) STRICT;
 """
     + REQUESTS
+    + ";"
+    + RETENTION
 )
 
 
@@ -75,9 +66,9 @@ def open_writer(path: Path, synchronous: Literal["full", "normal"], new_epoch: C
             connection.execute("INSERT INTO meta VALUES ('epoch', ?)", (new_epoch(),))
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
-        elif version == 1:
-            _migrate_from_1(connection)
-        elif version != SCHEMA_VERSION:
+        elif 0 < version <= SCHEMA_VERSION:
+            migrate(connection, version)
+        else:
             raise StoreError(
                 f"{path} has schema version {version}, and this server knows version {SCHEMA_VERSION}: "
                 "run the server that wrote it, or point data_dir elsewhere"
@@ -103,27 +94,6 @@ def _make_private(path: Path) -> None:
         for one in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
             if one.is_file():
                 one.chmod(0o600)
-
-
-def _migrate_from_1(connection: sqlite3.Connection) -> None:
-    """Moves each job's params out of its record. All of it or, where it fails, nothing: the file stays of version 1.
-
-    Raises StoreError for a record that is none.
-    """
-    connection.execute("BEGIN IMMEDIATE")  # closing the connection rolls back
-    connection.execute(REQUESTS)
-    numbers = [row[0] for row in connection.execute("SELECT no FROM jobs")]
-    for number in numbers:
-        raw = connection.execute("SELECT record FROM jobs WHERE no = ?", (number,)).fetchone()[0]
-        try:
-            record = orjson.loads(raw)
-            params = record.pop("params")
-        except (ValueError, LookupError, TypeError, AttributeError) as e:
-            raise StoreError(f"the record of job number {number} is broken, so it cannot be migrated: {e!r}") from e
-        connection.execute("INSERT INTO requests VALUES (?, ?)", (number, orjson.dumps(params)))
-        connection.execute("UPDATE jobs SET record = ? WHERE no = ?", (orjson.dumps(record), number))
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    connection.execute("COMMIT")
 
 
 def read_epoch(connection: sqlite3.Connection) -> str | None:

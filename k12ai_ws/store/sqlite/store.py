@@ -22,7 +22,8 @@ from k12ai_ws.wire.filter import EventFilter
 from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.status import JobStatus
 
-from . import reader
+from . import marks, reader
+from .prune import Erased
 from .schema import open_reader, open_writer, read_epoch
 from .writer import Writer
 
@@ -40,6 +41,7 @@ class SqliteStore(Store):
         self.epoch = str(read_epoch(connection))
         self._loop = loop
         self._writer = Writer(connection, loop)
+        self._prunings = marks.prunings(connection)
         self._closed = False
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="k12ai-store-reader")
         self._connections: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
@@ -64,13 +66,33 @@ class SqliteStore(Store):
         """See Store."""
         return self._writer.head
 
+    @property
+    def prunings(self) -> int:
+        """See Store."""
+        return self._prunings
+
+    async def pruned(self, wanted: EventFilter, *, after: int = 0, since: int = 0) -> int:
+        """See Store."""
+        return await self.read(marks.read_pruned, wanted, after, since)
+
+    async def earliest(self, wanted: EventFilter) -> int:
+        """See Store."""
+        return await self.read(marks.read_earliest, wanted)
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs one short transaction of upkeep on the writing connection. Raises StoreError."""
+        done = await self._writer.run(work)
+        if isinstance(done, Erased):
+            self._prunings = max(self._prunings, done.prunings)
+        return done
+
     async def append(self, change: Change) -> Sequence[StoredEvent]:
         """See Store."""
         return await self._writer.append(change)
 
     async def replay(self, wanted: EventFilter, after: int, *, limit: int = 500) -> EventPage:
         """See Store."""
-        return await self._read(reader.read_events, wanted, after, limit)
+        return await self.read(reader.read_events, wanted, after, limit)
 
     async def jobs(
         self,
@@ -84,23 +106,23 @@ class SqliteStore(Store):
     ) -> JobsPage:
         """See Store."""
         conditions = {"user": user, "service_uuid": service_uuid, "service_name": service_name}
-        return await self._read(reader.read_jobs, conditions, status, limit, cursor)
+        return await self.read(reader.read_jobs, conditions, status, limit, cursor)
 
     async def job(self, job_id: str) -> JobRecord | None:
         """See Store."""
-        return await self._read(reader.read_job, job_id)
+        return await self.read(reader.read_job, job_id)
 
     async def active_jobs(self) -> Sequence[JobRecord]:
         """See Store."""
-        return await self._read(reader.read_active_jobs)
+        return await self.read(reader.read_active_jobs)
 
     async def job_by_idempotency_key(self, user: str, key: str) -> JobRecord | None:
         """See Store."""
-        return await self._read(reader.read_job_by_key, user, key)
+        return await self.read(reader.read_job_by_key, user, key)
 
     async def position(self, job_id: str) -> LogPosition | None:
         """See Store."""
-        return await self._read(reader.read_position, job_id)
+        return await self.read(reader.read_position, job_id)
 
     async def close(self) -> None:
         """See Store."""
@@ -112,9 +134,10 @@ class SqliteStore(Store):
         for _ in range(READERS):
             self._connections.get().close()
 
-    async def _read(
+    async def read(
         self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        """Runs a query on one of the reading connections. Raises StoreError."""
         if self._closed:
             raise StoreError("the store is closed")
 

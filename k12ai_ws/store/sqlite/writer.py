@@ -9,13 +9,16 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from k12ai_ws.store.store import Change, CommitListener, StoredEvent, StoreError
 from k12ai_ws.wire.envelope import encode, with_seq
 from k12ai_ws.wire.filter import EventKey
 from k12ai_ws.wire.job import JobRecord
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +34,21 @@ class _Request:
     error: Exception | None = None
 
 
+@dataclass(slots=True)
+class _Step:
+    """A small piece of work on the writing connection, between two groups."""
+
+    work: Callable[[sqlite3.Connection], Any]
+    future: "asyncio.Future[Any]"
+
+
 class Writer:
     """Owns the writing connection and the numbering of events. Lives on the loop that made it."""
 
     def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
         self._connection = connection
         self._loop = loop
-        self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Request | _Step | None] = queue.SimpleQueue()
         self._listeners: list[CommitListener] = []
         self._next_seq = 1 + (connection.execute("SELECT max(seq) FROM events").fetchone()[0] or 0)
         self.head = self._next_seq - 1
@@ -56,6 +67,17 @@ class Writer:
         request = _Request(change, self._loop.create_future())
         self._queue.put(request)
         return await asyncio.shield(request.future)
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Does one short piece of work on the writing connection, a whole transaction, after the changes that wait.
+        Raises StoreError; then its transaction is rolled back. It is done even if the caller stops waiting.
+        """
+        if self._closed:
+            raise StoreError("the store is closed")
+        step = _Step(work, self._loop.create_future())
+        self._queue.put(step)
+        done: T = await asyncio.shield(step.future)
+        return done
 
     async def close(self) -> None:
         """Stores what is pending, then ends the thread and closes the connection."""
@@ -78,10 +100,21 @@ class Writer:
                 except queue.Empty:
                     break
             last = None in group
-            requests = [r for r in group if r is not None]
+            requests = [r for r in group if isinstance(r, _Request)]
             if requests:
                 self._store(requests)
                 self._loop.call_soon_threadsafe(self._committed, requests, self._next_seq - 1)
+            for step in group:
+                if isinstance(step, _Step):
+                    self._take(step)
+
+    def _take(self, step: _Step) -> None:
+        try:
+            result, error = step.work(self._connection), None
+        except Exception as e:  # noqa: BLE001 - whoever asked hears of it; this thread must go on
+            result, error = None, e
+            self._roll_back()
+        self._loop.call_soon_threadsafe(self._taken, step, result, error)
 
     def _store(self, requests: Sequence[_Request]) -> None:
         """Stores the group in one transaction; where that fails, each on its own, so that one cannot spoil others."""
@@ -159,6 +192,14 @@ class Writer:
         return int(row[0])
 
     # ---- back on the event loop
+
+    def _taken(self, step: _Step, result: Any, error: Exception | None) -> None:
+        if step.future.done():
+            return
+        if error is not None:
+            step.future.set_exception(StoreError(f"the event log cannot be written: {error}"))
+        else:
+            step.future.set_result(result)
 
     def _committed(self, requests: Sequence[_Request], head: int) -> None:
         self.head = head

@@ -98,6 +98,13 @@ class Troubled(Store):
     def head(self) -> int:
         return self._store.head
 
+    @property
+    def prunings(self) -> int:
+        return self._store.prunings
+
+    async def pruned(self, wanted, *, after=0, since=0):
+        return await self._store.pruned(wanted, after=after, since=since)
+
     async def append(self, change):
         return await self._store.append(change)
 

@@ -37,7 +37,7 @@ async def test_a_newer_schema_is_refused_and_left_alone(open_store, path: Path) 
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     before = content_of(path)
-    with pytest.raises(StoreError, match=r"schema version 99, and this server knows version 2"):
+    with pytest.raises(StoreError, match=r"schema version 99, and this server knows version 3"):
         await SqliteStore.open(path, new_epoch=epoch)
     assert content_of(path) == before
 

@@ -1,0 +1,151 @@
+"""`k12ai prune`: removes what the settings no longer keep, at once, or says what would go."""
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .exits import CommandFailed, Exit, UsageError
+from .options import add_output
+
+if TYPE_CHECKING:
+    from k12ai_ws.retention.keeper import Sweep
+    from k12ai_ws.settings import Settings
+
+    from .output import Output
+
+ASK_AGAIN_S = 0.2
+HEARD_S = 600.0
+"""How long a server's outcome is waited for; it goes on by itself after that."""
+
+
+def configure(parser: argparse.ArgumentParser, _command: str) -> None:
+    """The command's options."""
+    parser.add_argument("--dry-run", action="store_true", help="say what would go; change nothing")
+    parser.add_argument(
+        "--compact", action="store_true", help="then write the store anew, without free pages (the server is stopped)"
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the settings, as the server takes them")
+    parser.add_argument("--data-dir", type=Path, metavar="D", help="the data folder (default: as the server's)")
+    add_output(parser)
+
+
+def examples(_command: str) -> str:
+    """For `--help`."""
+    return """\
+examples:
+  k12ai prune --dry-run --config /etc/k12ai/k12ai.toml
+  k12ai prune --data-dir ./data
+  k12ai prune --compact
+A server that runs on the data folder prunes by itself every retention.interval_s seconds. Without --dry-run it is asked
+to do so now, by its own settings; where none runs, this command does it."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints what went, or would go."""
+    from k12ai_ws.retaining import DATABASE, PruneError
+    from k12ai_ws.settings import SettingsError, load_settings
+
+    from .output import Output
+
+    if args.dry_run and args.compact:
+        raise UsageError("--dry-run changes nothing, so there is nothing to compact: leave one of them out")
+    try:
+        settings = load_settings(args.config, {} if args.data_dir is None else {"data_dir": args.data_dir})
+    except SettingsError as e:
+        raise CommandFailed(str(e)) from e
+    if not (settings.data_dir / DATABASE).is_file():
+        raise CommandFailed(f"no server has stored anything in {settings.data_dir}: name its folder with --data-dir")
+    output = Output.of(args)
+    try:
+        return _dry_run(settings, output) if args.dry_run else _prune(settings, output, compact=args.compact)
+    except PruneError as e:
+        raise CommandFailed(str(e)) from e
+
+
+def _dry_run(settings: "Settings", output: "Output") -> int:
+    from k12ai_ws.retaining import outlook
+
+    from .stats import size
+
+    found = outlook(settings, _now_ms()).summary()
+    if output.json:
+        output.data({"dry_run": True, **found})
+        return Exit.OK
+    rows = [
+        (output.words(f"prune_{name}"), went["count"], size(went["bytes"]), went["jobs"])
+        for name, went in found.items()
+        if went["count"] or went["jobs"]
+    ]
+    if rows:
+        output.table([output.words(w) for w in ("prune_what", "prune_count", "prune_bytes", "prune_of")], rows)
+    else:
+        output.line(output.words("prune_nothing"))
+    return Exit.OK
+
+
+def _prune(settings: "Settings", output: "Output", *, compact: bool) -> int:
+    import asyncio
+
+    from k12ai_ws.retaining import ask
+
+    if ask(settings.data_dir):
+        if compact:
+            raise CommandFailed("a server runs on this data folder: stop it first, --compact writes its store anew")
+        sweep, freed = _heard(settings), None
+    else:
+        sweep, freed = asyncio.run(_alone(settings, compact=compact))
+    from dataclasses import asdict
+
+    from .stats import size
+
+    if output.json:
+        output.data(asdict(sweep) | ({} if freed is None else {"compacted_bytes": freed}))
+    else:
+        output.line(
+            output.words(
+                "pruned", events=sweep.events, bytes=size(sweep.bytes), jobs=sweep.jobs, files=sweep.raw_logs,
+                raw=size(sweep.raw_bytes),
+            )
+        )  # fmt: skip
+        if freed is not None:
+            output.line(output.words("compacted", bytes=size(freed)))
+    if sweep.error is not None:
+        raise CommandFailed(sweep.error)
+    return Exit.OK
+
+
+async def _alone(settings: "Settings", *, compact: bool) -> "tuple[Sweep, int | None]":
+    """No server runs: this process takes its place for the while. Raises CommandFailed, PruneError."""
+    import asyncio
+    import os
+
+    from k12ai_ws.app import StartError, take_data_dir
+    from k12ai_ws.retaining import compacted, prune
+
+    try:
+        lock = take_data_dir(settings.data_dir)
+    except StartError as e:
+        raise CommandFailed(str(e)) from e
+    try:
+        sweep = await prune(settings, _now_ms)
+        return sweep, await asyncio.to_thread(compacted, settings.data_dir) if compact else None
+    finally:
+        os.close(lock)
+
+
+def _heard(settings: "Settings") -> "Sweep":
+    """What the server removed, once it has looked. Raises CommandFailed, PruneError."""
+    from k12ai_ws.retaining import last_sweep
+
+    asked, until = _now_ms(), time.monotonic() + HEARD_S
+    while time.monotonic() < until:
+        sweep = last_sweep(settings.data_dir)
+        if sweep is not None and sweep.begun_ms >= asked - 1000 * ASK_AGAIN_S:
+            return sweep
+        time.sleep(ASK_AGAIN_S)
+    raise CommandFailed(f"the server was asked, and is not done after {HEARD_S:g} s; its log will say what it removed")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
