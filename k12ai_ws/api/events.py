@@ -17,7 +17,7 @@ from .context import Answer, Context
 from .operations import Operations
 from .places import require_few
 from .rest import RestHandler
-from .resume import not_kept
+from .resume import begins_again, not_kept
 from .sse import EventStream, Wish
 from .sse_frames import parse_token
 from .sse_streams import Streams
@@ -55,7 +55,8 @@ class EventsHandler(RestHandler):
             self.context.store.prunings
         )  # before it is asked what is kept: what goes from here on, the feed notices
         gone = await not_kept(hub, self.context.store, wanted, after, epoch, paging=not self._streamed)
-        if gone is not None:
+        begins = gone is not None and self._streamed and begins_again(hub, gone, after, epoch)
+        if gone is not None and not begins:
             text = "this log does not hold what was asked for; start again from `earliest`, with this `epoch`"
             raise refuse(Code.EVENTS_PRUNED, text, **gone)
         if not self._streamed:
@@ -65,7 +66,7 @@ class EventsHandler(RestHandler):
             raise refuse(Code.VALUE_INVALID, "limit: an event stream has no pages; leave it out", fields=fields)
         if record is not None and record.status.terminal and await self._ended(record.job_id, after):
             return NO_MORE
-        return self._stream(Wish(wanted, after, record is not None, prunings))
+        return self._stream(Wish(wanted, after, record is not None, prunings, not begins))
 
     def _place(self, query: EventsQuery, *, live: bool) -> tuple[int, str | None]:
         """Where to begin, and in which log. What a browser sends by itself when it comes back goes before the URL."""

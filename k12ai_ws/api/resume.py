@@ -29,6 +29,11 @@ async def not_kept(
     return await lost(hub, store, wanted)
 
 
+def begins_again(hub: Hub, gone: Mapping[str, Json], after: int, epoch: str | None) -> bool:
+    """Whether one who is refused with `gone` asks for no more than `gone` itself offers: all from `earliest` on."""
+    return epoch in (None, hub.epoch) and after == gone["earliest"] - 1
+
+
 async def lost(hub: Hub, store: Store, wanted: EventFilter) -> Mapping[str, Json]:
     """The detail of the error 100107 for one who must begin again with the earliest that is kept. Raises StoreError."""
     return {"epoch": hub.epoch, "head": hub.head, "earliest": await store.earliest(wanted), "recovered": False}

@@ -38,13 +38,15 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a client asked for: which events, after which seq. `job` says that it is one job's stream. What the store's
-    pruning of the number `prunings` removed, and those before it, is no loss of the client's.
+    pruning of the number `prunings` removed, and those before it, the client knows to be gone; whether it has missed
+    none of it, `recovered` says.
     """
 
     wanted: EventFilter
     after: int
     job: bool
     prunings: int
+    recovered: bool
 
 
 class EventStream:
@@ -73,7 +75,7 @@ class EventStream:
         """Begins. Raises Refusal (100108) where there is no place for it."""
         streams.add(self, address)
         self._stream.set_nodelay(True)
-        state = {"epoch": self._hub.epoch, "head": self._hub.head, "recovered": True}
+        state = {"epoch": self._hub.epoch, "head": self._hub.head, "recovered": self._wish.recovered}
         welcome = self._spell(Info(state, code=Code.SUCCESS), "subscribe")
         self._sink.send(HEAD.format(format_timestamp(time.time())).encode() + self._frame(welcome, self._wish.after))
         self._feed = self._hub.attach(self._sink, self._frame, self._missed)

@@ -217,6 +217,18 @@ async def test_an_event_stream_that_resumes_before_what_is_gone_is_410_and_a_beg
     assert [t.message for t in (await source.rest())[1:]] == thinned.after[-1:]
 
 
+async def test_an_event_stream_may_begin_where_the_refusal_says_and_is_told_that_it_recovered_nothing(thinned) -> None:
+    curve = [e for e in thinned.after if e["type"] == "metrics"]
+    for path in (path_of(thinned, type="metrics"), f"/k12ai/events?job_id={thinned.job_id}&type=metrics"):
+        refused = await thinned.listen(f"{path}&after={thinned.before[-2]['seq'] - 5}")
+        detail = (await refused.error())["detail"]
+        assert detail["earliest"] == curve[0]["seq"] > 1
+        source = await thinned.listen(f"{path}&after={detail['earliest'] - 1}&epoch={detail['epoch']}")
+        assert (await source.next()).message["info"]["recovered"] is False
+        for event in curve:
+            assert (await source.next()).message == event
+
+
 async def test_an_event_stream_whose_events_are_pruned_while_it_is_slow_is_told_and_goes_on(serve) -> None:
     client = await serve({"retention": {"max_job_events": 50}, "channel": {"buffer_bytes": 1024}})
     job_id = await client.start("for i in range(6000):\n    print('x' * 2000, i)")
