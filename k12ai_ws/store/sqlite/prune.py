@@ -115,20 +115,26 @@ def erase(connection: sqlite3.Connection, job_no: int, doomed: Sequence[Row]) ->
 def _erase(connection: sqlite3.Connection, job_no: int, doomed: Sequence[Row], spare: int) -> tuple[int, int]:
     gone: dict[Kind, list[int]] = {}
     seqs: dict[str, int] = {}
-    for row in doomed:
-        if row.seq == spare:
-            continue
-        if connection.execute("DELETE FROM events WHERE seq = ? AND job_no = ?", (row.seq, job_no)).rowcount:
-            found = gone.setdefault(Kind.of(row.type), [0, 0])
-            found[0] += 1
-            found[1] += row.bytes
-            seqs[row.type] = max(seqs.get(row.type, 0), row.seq)
-    if gone:
-        marks.mark(connection, job_no, seqs, marks.next_pruning(connection))
-        connection.executemany(
-            "UPDATE kept SET events = events - ?, bytes = bytes - ? WHERE job_no = ? AND kind = ?",
-            [(*found, job_no, int(kind)) for kind, found in gone.items()],
-        )
+    going = [row for row in doomed if row.seq != spare]
+    for row in going:
+        found = gone.setdefault(Kind.of(row.type), [0, 0])
+        found[0] += 1
+        found[1] += row.bytes
+        seqs[row.type] = max(seqs.get(row.type, 0), row.seq)
+    if not going:
+        return 0, 0
+    # One statement for all: each step of one gives up the interpreter's lock, and must win it back from the event loop.
+    deleted = connection.execute(
+        "DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?)) AND job_no = ?",
+        (orjson.dumps([row.seq for row in going]).decode(), job_no),
+    ).rowcount
+    if deleted != len(going):
+        raise sqlite3.IntegrityError(f"of {len(going)} events that were to go, {deleted} were there: who else prunes?")
+    marks.mark(connection, job_no, seqs, marks.next_pruning(connection))
+    connection.executemany(
+        "UPDATE kept SET events = events - ?, bytes = bytes - ? WHERE job_no = ? AND kind = ?",
+        [(*found, job_no, int(kind)) for kind, found in gone.items()],
+    )
     return sum(f[0] for f in gone.values()), sum(f[1] for f in gone.values())
 
 

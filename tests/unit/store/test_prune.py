@@ -5,13 +5,14 @@ import json
 import sqlite3
 import threading
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from k12ai_ws.store.retention import Kind, Order, Rules, plan
 from k12ai_ws.store.sqlite import SqliteStore, marks, reader, tally
-from k12ai_ws.store.sqlite.prune import Row
+from k12ai_ws.store.sqlite.prune import Row, erase, scan
 from k12ai_ws.store.sqlite.upkeep import Upkeep, steps_of
 from k12ai_ws.store.store import Change, NewEvent, StoreError
 from k12ai_ws.wire.filter import EVENT_TYPES, EventFilter
@@ -388,3 +389,15 @@ async def test_a_file_of_the_version_before_is_counted_from_its_beginning(path: 
     assert (await prune(store, Rules(log_days=0.5))).removed.events == 10
     await assert_counted(store)
     assert isinstance(store, SqliteStore)
+
+
+async def test_what_is_not_there_any_more_is_not_removed_twice_and_the_step_is_undone(store, make) -> None:
+    await a_job(store, make, 1, 10)
+    await upkeep(store).count()
+    rows = list(await store.read(scan, 1, 0))[:6]
+    await store.write(partial(erase, job_no=1, doomed=rows[:3]))
+    before = await kept(store)
+    with pytest.raises(StoreError, match="of 6 events that were to go, 3 were there"):
+        await store.write(partial(erase, job_no=1, doomed=rows))
+    assert await kept(store) == before
+    await assert_counted(store)
