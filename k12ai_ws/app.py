@@ -7,7 +7,9 @@ import os
 import random
 import time
 import uuid
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
+from importlib.metadata import version
 from pathlib import Path
 from socket import socket
 
@@ -17,11 +19,13 @@ from k12ai_ws.api.connections import Connections
 from k12ai_ws.api.context import Context
 from k12ai_ws.api.descriptors import room_for
 from k12ai_ws.api.door import Door
+from k12ai_ws.api.metrics import Look
 from k12ai_ws.api.places import Bounds
 from k12ai_ws.api.readiness import LauncherProbe, Readiness
 from k12ai_ws.api.routes import make_application
 from k12ai_ws.api.sse_streams import Streams
 from k12ai_ws.api.statistics import Statistics
+from k12ai_ws.api.underway import Underway
 from k12ai_ws.drivers.registry import Registry, discover
 from k12ai_ws.events.hub import Hub
 from k12ai_ws.jobs.admission import Budget
@@ -38,9 +42,12 @@ from k12ai_ws.monitor.nvml import NvmlReader
 from k12ai_ws.retaining import DATABASE, make_keeper
 from k12ai_ws.retention.bell import Bell
 from k12ai_ws.retention.keeper import Keeper
-from k12ai_ws.settings import Settings
+from k12ai_ws.settings import Settings, ShutdownSettings
 from k12ai_ws.store.sqlite import SqliteStore
-from k12ai_ws.store.store import StoreError
+from k12ai_ws.store.store import Store, StoreError
+from k12ai_ws.telemetry.commits import Commits
+from k12ai_ws.telemetry.launcher import CountedLauncher
+from k12ai_ws.telemetry.metrics import Metrics
 
 GOODBYE_S = 2.0
 
@@ -60,9 +67,13 @@ class Server:
     launcher: str
     keeper: Keeper
 
-    def __init__(self, settings: Settings, *, registry: Registry | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, registry: Registry | None = None, log_dropped: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`registry`: the drivers, where they are not to be discovered; `log_dropped`: see `ServerLog.dropped`."""
         self.settings = settings
         self._registry = registry
+        self._log_dropped = log_dropped
 
     async def start(self) -> None:
         """Takes the data folder, finds the jobs of the server before, and listens.
@@ -88,9 +99,11 @@ class Server:
         log_rules = read_configured(settings.logs.rules or ())
         for odd in for_nobody(log_rules, {name: list(s.driver.tasks) for name, s in registry.services.items()}):
             log.warning("the configuration: %s", odd)
+        metrics = Metrics()
         store = await self._open_store()
         undo.push_async_callback(store.close)
-        launcher, note = await choose_launcher(settings)
+        chosen, note = await choose_launcher(settings)
+        launcher = CountedLauncher(chosen, metrics.counted)
         undo.push_async_callback(launcher.close)
         self.launcher = launcher.name
         log.info("launcher: %s", note)
@@ -103,7 +116,7 @@ class Server:
         undo.push_async_callback(monitor.close)
         jobs = JobManager(
             store=store,
-            runner=Runner(launcher, grace_s=settings.jobs.grace_s, clock_ms=clock_ms),
+            runner=Runner(launcher, grace_s=settings.jobs.grace_s, clock_ms=clock_ms, parsed=metrics.counted.parsed),
             registry=registry,
             folders=Folders(settings.data_dir / "workspaces", settings.datasets_dir, settings.pretrained_dir),
             queue=Queue(
@@ -114,7 +127,7 @@ class Server:
             ),
             driver_threads=DaemonThreads("k12ai-driver"),
             clock_ms=clock_ms,
-            new_id=lambda: uuid.uuid4().hex,
+            new_id=new_id,
             default_time_limit_s=settings.jobs.time_limit_s,
             gpus=GpuPool(monitored(monitor)),
             budget=Budget(settings.jobs.cpus, settings.jobs.memory),
@@ -127,30 +140,51 @@ class Server:
         streams = Streams(bounds.streams, settings.sse, random.SystemRandom().random)
         probe = LauncherProbe(launcher, note)
         undo.push_async_callback(probe.close)
+        underway = Underway()
+        readiness = Readiness(store, settings.data_dir, probe, lambda: underway.leaving)
+        undo.push_async_callback(readiness.close)
+        hub = Hub(store, now=time.monotonic)
         context = Context(
             settings=settings,
             store=store,
-            hub=Hub(store, now=time.monotonic),
+            hub=hub,
             jobs=jobs,
             statistics=Statistics(monitor, jobs, launcher),
-            readiness=Readiness(store, settings.data_dir, probe),
+            readiness=readiness,
             bounds=bounds,
             clock_ms=clock_ms,
+            new_id=new_id,
+            metrics=metrics,
+            look=Look(
+                version=version("k12ai_ws"),
+                readiness=readiness,
+                jobs=jobs,
+                store=store,
+                hub=hub,
+                connections=connections,
+                streams=streams,
+                monitor=monitor,
+                log_dropped=self._log_dropped,
+                data_dir=settings.data_dir,
+                store_path=settings.data_dir / DATABASE,
+            ),
+            underway=underway,
         )
         door = Door(make_application(context, connections, streams), settings, bounds, context.refusal)
         undo.push_async_callback(door.close_all_connections)
+        undo.push_async_callback(say_goodbye, connections, streams)
+        undo.push_async_callback(flush, store, hub, settings.shutdown.flush_s)
         undo.push_async_callback(jobs.close)  # they go on, but nobody follows them
+        await measure(store, metrics)
         await jobs.recover()
         keeper.start()
         undo.push_async_callback(keeper.close)
         bell.open()
         undo.callback(bell.close)
         connections.start()
-        undo.push_async_callback(connections.close, GOODBYE_S)
         streams.start()
-        undo.push_async_callback(streams.close, GOODBYE_S)
         door.add_sockets(self._sockets)
-        undo.callback(door.stop)
+        undo.push_async_callback(leave, door, self._sockets, underway, settings.shutdown)
 
     @property
     def address(self) -> str:
@@ -159,14 +193,16 @@ class Server:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def close(self) -> None:
-        """Stops accepting, says goodbye (1001), stores what is under way. The jobs go on."""
+        """Stops accepting, answers what is under way, gives subscribers what is committed, says goodbye (1001), stores
+        the rest. The jobs go on.
+        """
         await self._undo.aclose()
 
     async def _open_store(self) -> SqliteStore:
         try:
             return await SqliteStore.open(
                 self.settings.data_dir / DATABASE,
-                new_epoch=lambda: uuid.uuid4().hex,
+                new_epoch=new_id,
                 synchronous=self.settings.store.synchronous,
             )
         except StoreError as e:
@@ -181,6 +217,44 @@ class Server:
                 f"cannot listen on {server.host}:{server.port}: {e.strerror or e}; "
                 "choose another --port (0 takes any free one)"
             ) from e
+
+
+async def leave(door: Door, sockets: Iterable[socket], underway: Underway, settings: ShutdownSettings) -> None:
+    """Says no at `/ready`, then accepts no more connections, and waits for the requests under way."""
+    underway.leaving = True
+    await asyncio.sleep(settings.notice_s)
+    door.stop()
+    for listening in sockets:  # else the kernel would go on taking connections that nobody answers
+        listening.close()
+    await underway.ended(settings.requests_s)
+
+
+async def flush(store: Store, hub: Hub, timeout_s: float) -> None:
+    """Waits until subscribers have what is committed, for `timeout_s` seconds at most: who does not take it resumes."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await store.probe()  # the changes of jobs that nobody follows any more are stored, and published
+            await hub.flushed()
+    except TimeoutError:
+        log.info("some subscribers have not taken everything; they resume from where they are")
+    except StoreError as e:
+        log.error("what the jobs said last is not stored now, and is read again by the next server: %s", e)
+
+
+async def say_goodbye(connections: Connections, streams: Streams) -> None:
+    """Closes the WebSockets with 1001, and ends the event streams."""
+    await asyncio.gather(connections.close(GOODBYE_S), streams.close(GOODBYE_S))
+
+
+async def measure(store: SqliteStore, metrics: Metrics) -> None:
+    """The store's commits are counted and timed from here on."""
+    store.time_commits(metrics.counted.commit)
+    store.on_commit(Commits(metrics.counted, await store.active_jobs()).committed)
+
+
+def new_id() -> str:
+    """A random id: 32 hexadecimal digits."""
+    return uuid.uuid4().hex
 
 
 def clock_ms() -> int:

@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 from k12ai_ws.events.feed import Feed
+from k12ai_ws.serverlog import note
 from k12ai_ws.wire.bodies import ACKNOWLEDGED, Body, Fault, Info
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.envelope import with_id
@@ -50,6 +51,7 @@ class ChannelHandler(HandshakeHandler):
         self._streams: dict[str, asyncio.Task[None]] = {}
         self._pulse: Pulse | None = None
         self._busy = False  # a request is being handled
+        self.identify(context.new_id)
 
     def open(self, *args: str, **kwargs: str) -> None:
         """Takes a place among the connections, or closes with 1013."""
@@ -124,6 +126,8 @@ class ChannelHandler(HandshakeHandler):
             data = parse_object(message.encode())
             header = validate(Header, {k: data.pop(k) for k in ("tag", "op", "id") if k in data})
             tag, op, request_id = header.tag, header.op, header.id
+            note(request_id=f"{self.request_id}/{request_id or ''}", job_id="", user="")
+            log.debug("a frame asks for %s %s", tag, op)
             await self._handle(header, data)
         except Exception as e:  # noqa: BLE001 - Operations.fault reports what nobody expected
             user, service_uuid = named_in(data, "user"), named_in(data, "service_uuid")

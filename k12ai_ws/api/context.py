@@ -1,12 +1,14 @@
 """What every handler works with: the stages below, and how an answer is made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from k12ai_ws.events.hub import Hub
 from k12ai_ws.jobs.manager import JobManager
 from k12ai_ws.settings import Settings
 from k12ai_ws.store.store import Store
+from k12ai_ws.telemetry.metrics import Metrics
+from k12ai_ws.telemetry.now import Now
 from k12ai_ws.wire.bodies import Body, Fault, Json
 from k12ai_ws.wire.codes import Language
 from k12ai_ws.wire.envelope import encode, envelope
@@ -14,11 +16,12 @@ from k12ai_ws.wire.envelope import encode, envelope
 from .places import Bounds
 from .readiness import Readiness
 from .statistics import Statistics
+from .underway import Underway
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Handed to every handler by the composition root."""
+    """Handed to every handler by the composition root. `look` sees what there is now, for `/metrics`."""
 
     settings: Settings
     store: Store
@@ -28,6 +31,10 @@ class Context:
     readiness: Readiness
     bounds: Bounds
     clock_ms: Callable[[], int]
+    new_id: Callable[[], str]
+    metrics: Metrics
+    look: Callable[[], Awaitable[Now]]
+    underway: Underway
 
     def message(
         self,

@@ -100,9 +100,11 @@ class EventsHandler(RestHandler):
         def spell(body: Body, op: str) -> bytes:
             return context.message(body, tag="channel", op=op, language=language)
 
-        EventStream(connection, wish, hub=context.hub, settings=context.settings, frame=self._frame, spell=spell).open(
-            self._streams, address
-        )
+        stream = EventStream(
+            connection, wish, hub=context.hub, settings=context.settings, frame=self._frame, spell=spell,
+            request_id=self.request_id,
+        )  # fmt: skip
+        stream.open(self._streams, address)
         return None
 
     async def _page(self, query: EventsQuery, wanted: EventFilter, after: int, whose: Mapping[str, Json]) -> Answer:

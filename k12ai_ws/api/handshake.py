@@ -9,12 +9,13 @@ from k12ai_ws.wire.codes import Code, Language
 from k12ai_ws.wire.requests import Refusal
 
 from .context import Context
+from .identified import Identified
 from .origins import require_own, same_origin
 from .protocol import Protocol
 from .rest import preferred_language
 
 
-class HandshakeHandler(WebSocketHandler):
+class HandshakeHandler(Identified, WebSocketHandler):
     """A request for a channel, up to its opening."""
 
     context: Context

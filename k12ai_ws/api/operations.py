@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from k12ai_ws.launchers.launcher import LaunchError
+from k12ai_ws.serverlog import note
 from k12ai_ws.store.store import StoreError
 from k12ai_ws.wire.bodies import Fault, Info, Json
 from k12ai_ws.wire.codes import Code, Language, describe, http_status
@@ -42,6 +43,7 @@ class Operations:
     ) -> Answer:
         """Starts or stops a job. `task` is what the URL names, if it came by URL. Raises Refusal, StoreError."""
         request = validate(FrameworkRequest, data)
+        note(user=request.user)
         if task is not None and request.task != task:
             raise refuse(
                 Code.VALUE_INVALID,
@@ -117,6 +119,7 @@ class Operations:
         else:
             log.error("%s failed", op, exc_info=error)
             body, status = Fault(Code.UNKNOWN, "the server failed at this request; its log says how"), 500
+        self._context.metrics.counted.refused(body.code)
         payload = self._context.message(
             body, tag=tag, op=op, language=language, user=user, service_uuid=service_uuid, extra=extra
         )

@@ -5,11 +5,11 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from k12ai_ws.launchers.launcher import Launcher, LaunchError
-from k12ai_ws.store.store import Store, StoreError
+from k12ai_ws.store.store import Store
 from k12ai_ws.wire.bodies import Json
 
 MIN_FREE_BYTES = 64 << 20
@@ -75,29 +75,67 @@ class LauncherProbe:
 
 
 class Readiness:
-    """Checks on demand."""
+    """Checks on demand, and says in the log when the answer changes. `leaving` says whether the server ends."""
 
-    def __init__(self, store: Store, data_dir: Path, launcher: LauncherProbe) -> None:
+    def __init__(self, store: Store, data_dir: Path, launcher: LauncherProbe, leaving: Callable[[], bool]) -> None:
         self._store = store
         self._data_dir = data_dir
         self._launcher = launcher
+        self._leaving = leaving
+        self._writing: asyncio.Task[None] | None = None
+        self._missing: frozenset[str] = frozenset()
 
     async def check(self) -> dict[str, Json]:
-        """`{ready, checks: {store, disk, launcher}}`, each check `{ok, message}`, the launcher's with its `name`."""
+        """`{ready, checks: {store, disk, launcher, shutdown}}`, each check `{ok, message}`, the launcher's with its
+        `name`.
+        """
         store, disk, launcher = await asyncio.gather(
             self._check_store(),
             asyncio.get_running_loop().run_in_executor(None, self._check_disk),
             self._launcher.check(),
         )
-        checks = {"store": store, "disk": disk, "launcher": launcher}
+        checks = {"store": store, "disk": disk, "launcher": launcher, "shutdown": self._check_shutdown()}
+        self._say({name: str(check["message"]) for name, check in checks.items() if not check["ok"]})
         return {"ready": all(c["ok"] for c in checks.values()), "checks": checks}
 
+    async def close(self) -> None:
+        """Waits for no write any more."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.wait({self._writing})
+
+    def _say(self, missing: Mapping[str, str]) -> None:
+        if missing.keys() == self._missing:
+            return
+        self._missing = frozenset(missing)
+        if missing:
+            log.warning("not ready: %s", "; ".join(f"{name}: {why}" for name, why in missing.items()))
+        else:
+            log.info("ready again")
+
+    def _check_shutdown(self) -> dict[str, Json]:
+        if self._leaving():
+            return {"ok": False, "message": "the server is shutting down; its jobs go on"}
+        return {"ok": True, "message": "none is under way"}
+
     async def _check_store(self) -> dict[str, Json]:
-        try:
-            await self._store.job("")
-        except StoreError as e:
-            return {"ok": False, "message": str(e)}
+        """Writes: a disk that is full or read-only is read from as well as ever. One write at a time, however many ask,
+        and however long the disk takes.
+        """
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._store.probe(), name="probe the store")
+            self._writing.add_done_callback(self._written)
+        writing = self._writing
+        done, _ = await asyncio.wait({writing}, timeout=PATIENCE_S)
+        if not done:
+            return {"ok": False, "message": f"a write to the store has not come back within {PATIENCE_S:g} s"}
+        error = asyncio.CancelledError() if writing.cancelled() else writing.exception()
+        if error is not None:
+            return {"ok": False, "message": str(error) or type(error).__name__}
         return {"ok": True, "message": f"epoch {self._store.epoch}, head {self._store.head}"}
+
+    def _written(self, _: object) -> None:
+        self._writing = None
 
     def _check_disk(self) -> dict[str, Json]:
         try:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 import re
+from asyncio import Future
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from k12ai_ws.wire.requests import Empty, Refusal, refuse, validate
 
 from .context import Answer, Context
 from .door import lingering, unbounded
+from .identified import Identified
 from .operations import Operations
 from .origins import require_own
 
@@ -45,7 +47,7 @@ def preferred_language(header: str | None, default: Language) -> Language:
 
 
 @stream_request_body
-class RestHandler(RequestHandler):
+class RestHandler(Identified):
     """One request. Subclasses say their `tag` and `op`, whether their URL has a query, and answer through `reply`.
 
     `counted`: it takes a place among the requests. Those that an operator looks at a full server with do not.
@@ -60,6 +62,7 @@ class RestHandler(RequestHandler):
         """Tornado's own way of handing a handler what it works with."""
         self.context = context
         self.operations = operations
+        self.identify(context.new_id)
         self._entered: str | None = None  # the address whose place among the requests this one has
         self._body_due: asyncio.TimerHandle | None = None
         self._working = False
@@ -82,6 +85,8 @@ class RestHandler(RequestHandler):
 
     def prepare(self) -> None:
         """Refuses, before the body is read, what may not be handled."""
+        super().prepare()
+        self.context.underway.begin(self)
         settings = self.context.settings
         status: int | None = None
         try:
@@ -143,6 +148,14 @@ class RestHandler(RequestHandler):
         answer = self._fault(error)
         self.reply(answer if status is None else Answer(answer.payload, status))
 
+    def finish(self, chunk: str | bytes | dict[Any, Any] | None = None) -> "Future[None]":
+        """See RequestHandler."""
+        if self.context.underway.leaving:
+            self.set_header("Connection", "close")
+        sent = super().finish(chunk)
+        sent.add_done_callback(lambda _: self.context.underway.end(self))
+        return sent
+
     def on_finish(self) -> None:
         """The request is answered."""
         self._leave()
@@ -150,6 +163,7 @@ class RestHandler(RequestHandler):
     def on_connection_close(self) -> None:
         """The client is gone. Where its body had not arrived, nothing will be answered and `on_finish` never comes."""
         super().on_connection_close()
+        self.context.underway.end(self)
         if not self._working:
             self._leave()
 
@@ -157,6 +171,8 @@ class RestHandler(RequestHandler):
         """See RequestHandler: the connection is no request's any more, and Tornado will not say that this one ended."""
         stream = super().detach()
         self._leave()
+        self.context.underway.end(self)
+        self.application.log_request(self)
         return stream
 
     def _leave(self) -> None:

@@ -1,10 +1,12 @@
 """The one table of routes."""
 
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from tornado.routing import URLSpec
 from tornado.web import Application
 
+from .access_log import AccessLog
 from .channel import ChannelHandler
 from .connections import Connections
 from .context import Context
@@ -19,6 +21,8 @@ from .handlers import (
     ServicesHandler,
     StatsHandler,
 )
+from .metrics import MetricsHandler
+from .openapi.handler import Document, OpenApiHandler
 from .operations import Operations
 from .sse_frames import event_framing
 from .sse_streams import Streams
@@ -43,6 +47,8 @@ ROUTES = (
     Route("GET", "/k12ai/ws", ChannelHandler),
     Route("GET", "/health", HealthHandler),
     Route("GET", "/ready", ReadyHandler),
+    Route("GET", "/metrics", MetricsHandler),
+    Route("GET", "/openapi.json", OpenApiHandler),
 )
 
 VARIABLES = {"{job_id}": "([A-Za-z0-9][A-Za-z0-9_.-]{0,63})", "{task}": "([a-z][a-z0-9_]{0,63})"}
@@ -71,6 +77,9 @@ def make_application(context: Context, connections: Connections, streams: Stream
         [URLSpec(pattern(r.path), r.handler, needs(r.handler)) for r in ROUTES],
         default_handler_class=NotFoundHandler,
         default_handler_args=rest,
+        document=Document(
+            [(r.method, r.path) for r in ROUTES], VARIABLES, lambda: context.jobs.registry, version("k12ai_ws")
+        ),
         websocket_max_message_size=context.settings.channel.max_frame_bytes,
-        log_function=lambda _: None,
+        log_function=AccessLog({r.handler: r.path for r in ROUTES}, context.metrics.counted),
     )

@@ -26,7 +26,8 @@ STRAY_BYTES = 64 << 10
 """What a client may send after its request, which nobody looks at; more ends the connection."""
 HEAD = (
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n"
-    "X-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\nDate: {}\r\n\r\n"
+    "X-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\nDate: {}\r\n"
+    "X-Request-ID: {}\r\n\r\n"
 )
 """No length and no chunks: the body is all that comes until the connection ends, which a client of HTTP/1.0 knows too,
 and each event's bytes are the same for all clients.
@@ -54,7 +55,7 @@ class EventStream:
 
     def __init__(
         self, stream: IOStream, wish: Wish, *, hub: Hub, settings: Settings, frame: Framing,
-        spell: Callable[[Body, str], bytes],
+        spell: Callable[[Body, str], bytes], request_id: str,
     ) -> None:  # fmt: skip
         self._stream = stream
         self._wish = wish
@@ -62,6 +63,7 @@ class EventStream:
         self._settings = settings
         self._frame = frame
         self._spell = spell
+        self._request_id = request_id
         limit = settings.channel.buffer_bytes
         types = wish.wanted.types
         self._sink: SseSink = (
@@ -77,7 +79,8 @@ class EventStream:
         self._stream.set_nodelay(True)
         state = {"epoch": self._hub.epoch, "head": self._hub.head, "recovered": self._wish.recovered}
         welcome = self._spell(Info(state, code=Code.SUCCESS), "subscribe")
-        self._sink.send(HEAD.format(format_timestamp(time.time())).encode() + self._frame(welcome, self._wish.after))
+        head = HEAD.format(format_timestamp(time.time()), self._request_id).encode()
+        self._sink.send(head + self._frame(welcome, self._wish.after))
         self._feed = self._hub.attach(self._sink, self._frame, self._missed)
         wanted = self._wish.wanted
         if self._wish.job and wanted.types is not None:

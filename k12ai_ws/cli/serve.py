@@ -3,7 +3,7 @@
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .exits import CommandFailed, Exit
 from .options import tcp_port
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from k12ai_ws.app import Server
 
 LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("auto", "console", "json")
+STDERR = 2
 
 
 def configure(parser: argparse.ArgumentParser, _command: str) -> None:
@@ -25,7 +27,10 @@ def configure(parser: argparse.ArgumentParser, _command: str) -> None:
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="settings in TOML; options and K12AI_* variables win"
     )
-    parser.add_argument("--log-level", choices=LEVELS, default="info", help="on stderr (default: %(default)s)")
+    parser.add_argument("--log-level", choices=LEVELS, help="the least that is written on stderr (default: info)")
+    parser.add_argument(
+        "--log-format", choices=FORMATS, help="of stderr (default: auto, which is console at a terminal, else json)"
+    )
     parser.add_argument("--json", action="store_true", help="print the line that says it is ready as JSON")
 
 
@@ -37,33 +42,36 @@ examples:
   k12ai serve --port 0 --data-dir ./data --json
   k12ai serve --config k12ai.toml --host 0.0.0.0
 Prints one line when it is ready. Ctrl-C or SIGTERM ends it in good order: running jobs go on, and the next server
-takes them up again."""
+takes them up again. A second one ends it at once."""
 
 
 def run(args: argparse.Namespace) -> int:
     """Serves until SIGINT or SIGTERM."""
     import asyncio
-    import logging
 
     from k12ai_ws.app import Server, StartError
+    from k12ai_ws.serverlog import install
     from k12ai_ws.settings import SettingsError, load_settings
 
     from .beginnings import raise_open_files, tidy_after_failure
 
-    logging.basicConfig(
-        level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
-    server = {"host": args.host, "port": args.port}
-    overrides = {
-        "server": {k: v for k, v in server.items() if v is not None},
-        "jobs": {} if args.launcher is None else {"launcher": args.launcher},
-        "data_dir": args.data_dir,
+    given: dict[str, dict[str, Any]] = {
+        "server": {"host": args.host, "port": args.port},
+        "jobs": {"launcher": args.launcher},
+        "log": {"level": args.log_level, "format": args.log_format},
     }
+    overrides: dict[str, Any] = {s: {k: v for k, v in o.items() if v is not None} for s, o in given.items()}
+    overrides["data_dir"] = args.data_dir
     raise_open_files()
     try:
         settings = load_settings(args.config, {k: v for k, v in overrides.items() if v})
-        with tidy_after_failure(settings.data_dir, (SettingsError, StartError)):
-            asyncio.run(serve(Server(settings), as_json=args.json))
+        # Here goes what takes secrets out of the log: `redact=`.
+        log = install(STDERR, form=settings.log.format, level=settings.log.level)
+        try:
+            with tidy_after_failure(settings.data_dir, (SettingsError, StartError)):
+                asyncio.run(serve(Server(settings, log_dropped=lambda: log.dropped), as_json=args.json))
+        finally:
+            log.close()
     except (SettingsError, StartError) as e:
         raise CommandFailed(str(e)) from e
     return Exit.OK
@@ -72,16 +80,26 @@ def run(args: argparse.Namespace) -> int:
 async def serve(server: "Server", *, as_json: bool) -> None:
     """Starts, says so on one line, waits for a signal, closes. A second signal ends it at once."""
     import asyncio
+    import logging
     import signal
 
     import orjson
+
+    from .notify import notify
+
+    log = logging.getLogger(__name__)
 
     await server.start()
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
 
     def ask(number: signal.Signals) -> None:
-        loop.remove_signal_handler(number)
+        if asked.is_set():
+            log.warning("a second %s: the server ends at once; its jobs go on", number.name)
+            logging.shutdown()
+            os._exit(128 + number)
+        log.info("%s: the server ends; its jobs go on", number.name)
+        notify("STOPPING=1")
         asked.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -93,6 +111,7 @@ async def serve(server: "Server", *, as_json: bool) -> None:
         else:
             note = f"launcher {server.launcher}; Ctrl-C stops the server, jobs go on"
             print(f"k12ai is ready at {server.address} ({note})", flush=True)
+        notify("READY=1")
         await asked.wait()
     finally:
         await server.close()

@@ -87,8 +87,19 @@ class Feed:
         self._subscriptions: dict[str, Subscription] = {}
         self._live = True
         self._full = False  # the sink took the last frame, and wants no more for now
+        self.frames = self.sent_bytes = 0
         self._wake = asyncio.Event()
         self._pump = asyncio.get_running_loop().create_task(self._run())
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it takes events as they are committed; otherwise it catches up from the store."""
+        return self._live
+
+    @property
+    def cursor(self) -> int:
+        """Everything up to this seq was delivered."""
+        return self._head() if self._live else min((s.cursor for s in self._all()), default=self._head())
 
     def __len__(self) -> int:
         return len(self._subscriptions)
@@ -143,6 +154,8 @@ class Feed:
 
     def _send(self, frame: bytes) -> bool:
         self._full = not self._sink.send(frame)
+        self.frames += 1
+        self.sent_bytes += len(frame)
         if self._full:
             self._wake.set()
         return not self._full

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from k12ai_ws.launchers.launcher import Handle, LaunchError, LaunchRequest
+from k12ai_ws.serverlog import note
 from k12ai_ws.store.store import LogPosition, Store, StoreError
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.status import JobStatus, Reason
@@ -70,6 +71,7 @@ class Carrier:
 
         Cancelling leaves the job running.
         """
+        note(request_id="", job_id=run.record.job_id, user=run.record.user)  # the request that began it is long over
         left, told = None, False
         try:
             await self._to_its_end(run, gpus, found, dead)

@@ -9,6 +9,7 @@ from k12ai_ws.drivers.registry import Registry
 from k12ai_ws.logs.advice import BOOK, AdviceBook
 from k12ai_ws.logs.pipeline import Pipeline
 from k12ai_ws.logs.rules import ConfiguredRule
+from k12ai_ws.serverlog import note
 from k12ai_ws.store.store import LogPosition
 from k12ai_ws.wire.bodies import Fault
 from k12ai_ws.wire.codes import Code
@@ -62,6 +63,7 @@ class Hosts:
 
     def to_start(self, record: JobRecord, request: FrameworkRequest) -> DriverHost:
         """The host of the driver that serves a request. Raises Refusal where none does."""
+        note(job_id=record.job_id)
         host = self.of(record)
         if host is None:
             raise self._no_such_task(request)

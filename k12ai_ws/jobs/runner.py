@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -33,7 +34,7 @@ class Runner:
     """Runs jobs on one launcher.
 
     Log reading happens in `parsing`, threads of its own, `PARSING_AT_ONCE` pieces at one time, each for
-    `parsing_timeout_s` seconds at most.
+    `parsing_timeout_s` seconds at most; `parsed` hears, in the thread, how many seconds one took.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class Runner:
         clock_ms: Callable[[], int],
         parsing: DaemonThreads | None = None,
         parsing_timeout_s: float = PARSING_TIMEOUT_S,
+        parsed: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.launcher = launcher
         self._grace_s = grace_s
         self._clock_ms = clock_ms
+        self._parsed = parsed
         self._parsing = Turns(
             parsing or DaemonThreads("k12ai-parse"), at_once=PARSING_AT_ONCE, timeout_s=parsing_timeout_s
         )
@@ -148,7 +151,14 @@ class Runner:
         return reader
 
     async def _parse(self, run: Run, work: Callable[[A], T], argument: A) -> T:
-        return await self._parsing.call(run.record.service_name, work, argument)
+        def timed(given: A) -> T:
+            began = time.perf_counter()
+            try:
+                return work(given)
+            finally:
+                self._parsed(time.perf_counter() - began)
+
+        return await self._parsing.call(run.record.service_name, timed, argument)
 
     async def give_up(self, run: Run, message: str) -> bool:
         """The run cannot be followed by this server: its end is unknown. It is told to stop, as far as that goes: the

@@ -92,6 +92,11 @@ class Lane(Generic[T]):
         problem = f"no answer for {now - self._flight_at:.1f} s" if late else self._error
         return Sample(self._value, age, problem)
 
+    def last(self) -> Sample[T]:
+        """The newest reading there is, however old; nothing is read for it."""
+        age = None if self._value_at is None else self._clock() - self._value_at
+        return Sample(self._value, age, self._error)
+
     def begin(self) -> "asyncio.Future[Outcome[T]]":
         """Starts a reading, where none is under way, without waiting for it."""
         if self._flight is None:

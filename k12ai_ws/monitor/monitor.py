@@ -15,6 +15,9 @@ from .gpus import GpuReader, GpuReading
 from .items import HOST_ITEMS, Item
 from .lane import Lane, Sample, in_daemon_thread
 
+LAST_S = 60.0
+"""A sample that is older says nothing of now."""
+
 
 @dataclass(frozen=True, slots=True)
 class HostStats:
@@ -102,6 +105,15 @@ class Monitor:
             _sample(self._disks, "disks" in items),
         )
         return HostStats(cpus, gpus, disks)
+
+    def last(self, max_age_s: float = LAST_S) -> HostStats:
+        """The newest samples that somebody had asked for, where they are not older than `max_age_s` seconds."""
+
+        def of(lane: Lane[Any]) -> Sample[Any] | None:
+            sample = lane.last()
+            return sample if sample.age_s is not None and sample.age_s <= max_age_s else None
+
+        return HostStats(of(self._cpus), of(self._gpus), of(self._disks))
 
     async def close(self) -> None:
         """Waits for readings under way (`timeout_s` at most) and gives the GPU library back, unless it hangs."""

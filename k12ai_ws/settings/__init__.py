@@ -6,6 +6,7 @@ holds the sections of one concern, `settings.py` puts them together.
 
 from .events import LogsSettings, StatsSettings, StoreSettings
 from .jobs import DockerSettings, FolderSettings, JobsSettings
+from .operations import LogSettings, ShutdownSettings
 from .retention import RetentionSettings
 from .server import ChannelSettings, LimitsSettings, ServerSettings, SseSettings
 from .settings import Settings, SettingsError, default_data_dir, load_settings
@@ -16,11 +17,13 @@ __all__ = [
     "FolderSettings",
     "JobsSettings",
     "LimitsSettings",
+    "LogSettings",
     "LogsSettings",
     "RetentionSettings",
     "ServerSettings",
     "Settings",
     "SettingsError",
+    "ShutdownSettings",
     "SseSettings",
     "StatsSettings",
     "StoreSettings",

@@ -14,6 +14,7 @@ from k12ai_ws.wire.requests import fields_of, message_of
 
 from .events import LogsSettings, StatsSettings, StoreSettings
 from .jobs import DockerSettings, FolderSettings, JobsSettings
+from .operations import LogSettings, ShutdownSettings
 from .retention import RetentionSettings
 from .section import absolute
 from .server import ChannelSettings, LimitsSettings, ServerSettings, SseSettings
@@ -54,6 +55,8 @@ class Settings(BaseSettings):
     logs: LogsSettings = LogsSettings()
     stats: StatsSettings = StatsSettings()
     folders: FolderSettings = FolderSettings()
+    log: LogSettings = LogSettings()
+    shutdown: ShutdownSettings = ShutdownSettings()
 
     @field_validator("data_dir")
     @classmethod

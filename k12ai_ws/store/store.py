@@ -116,6 +116,13 @@ class Store(ABC):
         """
 
     @abstractmethod
+    async def probe(self) -> None:
+        """Stores something that nobody sees, to find out whether that can be done now. Raises StoreError.
+
+        Everything that was given to `append` before is stored, and its listeners have heard of it, when it returns.
+        """
+
+    @abstractmethod
     async def replay(self, wanted: EventFilter, after: int, *, limit: int = 500) -> EventPage:
         """Stored events that pass `wanted`, strictly after the seq `after`.
 

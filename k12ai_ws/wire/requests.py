@@ -20,6 +20,8 @@ IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 NAME = r"^[a-z][a-z0-9_]{0,63}$"
 OP = r"^[a-z][a-z0-9_]{0,63}\.(start|stop)$"
 CURSOR = r"^[0-9]{1,18}$"
+TYPES = r"^(status|metrics|progress|log|error|info)(,(status|metrics|progress|log|error|info)){0,15}$"
+"""As many as `limits.max_filter_values` allows by default."""
 RULES: Mapping[str, str] = {
     IDENTIFIER: "1 to 64 letters, digits, '_', '.' or '-', a letter or a digit first",
     NAME: "1 to 64 small letters, digits or '_', a letter first",
@@ -116,6 +118,15 @@ class StatsQuery(Request):
 class StatsRequest(Request):
     """`POST /k12ai/platform/stats`. `username` and `password` are accepted and not used yet."""
 
+    model_config = ConfigDict(
+        json_schema_extra={  # an asynchronous answer is pushed to somebody
+            "anyOf": [
+                {"properties": {"async": {"const": False}}},
+                {"properties": {"username": {"type": "string"}}, "required": ["username"]},
+            ]
+        }
+    )
+
     username: Annotated[str, StringConstraints(max_length=64)] | None = None
     password: Annotated[str, StringConstraints(max_length=1024)] | None = None
     asynchronous: bool = Field(default=False, alias="async")
@@ -188,7 +199,7 @@ class EventsQuery(Request):
 
     after: Seq | Literal["start", "now"] | None = None
     epoch: Annotated[str, StringConstraints(max_length=64)] | None = None
-    type: str | None = None
+    type: str | None = Field(default=None, json_schema_extra={"pattern": TYPES})
     limit: Annotated[int, Field(ge=1, le=1000, strict=False)] = 500
 
     @field_validator("after", mode="before")

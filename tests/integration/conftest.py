@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.httputil import HTTPHeaders
 
 from k12ai_ws.app import Server
@@ -162,6 +162,15 @@ class Channel:
         self._kept.clear()
         return seen
 
+    async def everything(self) -> tuple[list[dict[str, Any]], int | None]:
+        """All that still comes, and the code of the Close at its end."""
+        seen = []
+        try:
+            while True:
+                seen.append(await self.next())
+        except Closed as e:
+            return seen, e.code
+
     async def rest(self) -> list[tuple[dict[str, Any], bytes]]:
         """All that still comes until the connection ends."""
         seen = []
@@ -286,6 +295,11 @@ class Client:
             check_envelope(message)
         assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
         return Reply(answer.code, message, answer.headers, answer.body)
+
+    async def raw(self, path: str, **headers: str) -> HTTPResponse:
+        """A GET whose answer is no envelope."""
+        named = {k.replace("_", "-"): v for k, v in headers.items()}
+        return await self._http.fetch(self.address + path, raise_error=False, headers=named)
 
     async def get(self, path: str, **headers: str) -> Reply:
         return await self.request("GET", path, **headers)

@@ -467,7 +467,7 @@ async def test_health_and_ready(client):
     assert (reply.status, reply.body["code"]) == (200, 100000)
     reply = await client.get("/ready")
     assert (reply.status, reply.body["ready"]) == (200, True)
-    assert set(reply.body["checks"]) == {"store", "disk", "launcher"}
+    assert set(reply.body["checks"]) == {"store", "disk", "launcher", "shutdown"}
     assert all(check["ok"] for check in reply.body["checks"].values())
 
 

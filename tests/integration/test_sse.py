@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
@@ -38,6 +39,7 @@ async def test_a_jobs_stream_tells_all_of_it_and_ends_with_it(client):
     source = await client.listen(f"{events_of(job_id)}?type={ALL}")
     assert source.status == 200
     assert parsedate_to_datetime(source.headers.pop("Date")).tzinfo is not None
+    assert re.fullmatch(r"[0-9a-f]{32}", source.headers.pop("X-Request-ID"))
     assert dict(source.headers.get_all()) == {
         "Content-Type": "text/event-stream; charset=utf-8",
         "Cache-Control": "no-store",

@@ -10,12 +10,26 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "k12ai_ws"
 PLUGINS = [p.parent for p in sorted((ROOT / "plugins").glob("*/pyproject.toml"))]
 
-ORDER = ("wire", "logs", "drivers", "launchers", "store", "retention", "events", "monitor", "jobs", "api")
+ORDER = (
+    "wire",
+    "serverlog",
+    "logs",
+    "drivers",
+    "launchers",
+    "store",
+    "retention",
+    "events",
+    "monitor",
+    "jobs",
+    "telemetry",
+    "api",
+)
 """The stages, lowest first: each may import those before it."""
 ALLOWED = {stage: set(ORDER[: i + 1]) for i, stage in enumerate(ORDER)} | {
     "settings": {"settings", "logs", "wire"},
     "client": {"client", "wire"},
-    "cli": {"cli", "client", "settings", "app", "retaining", "retention", "logs", "drivers", "monitor", "wire"},
+    "cli": {"cli", "client", "settings", "app", "serverlog", "retaining", "retention"}
+    | {"logs", "drivers", "monitor", "wire"},
     "testing": {"testing", *ORDER} - {"api"},
     "identity": {"identity", "launchers"},
     "launching": {"launching", "identity", "settings", "launchers", "wire"},

@@ -13,6 +13,9 @@ from threading import Thread
 
 import pytest
 
+from k12ai_ws.app import GOODBYE_S
+from k12ai_ws.settings import load_settings
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILES = {
     "plugins/k12cv/image/Dockerfile": "plugins/k12cv",
@@ -118,6 +121,20 @@ def test_the_unit_leaves_jobs_running() -> None:
     assert "OOMScoreAdjust" not in service, "jobs would inherit it"
     assert "Requires" not in unit()["Unit"], "the server outlives a restart of the engine"
     assert "docker.service" in unit()["Unit"]["After"]
+
+
+def test_there_is_time_to_end_before_it_is_killed() -> None:
+    """The unit's and the compose file's patience is longer than all that the server waits for at its end."""
+    shutdown = load_settings().shutdown
+    needed = shutdown.notice_s + shutdown.requests_s + shutdown.flush_s + GOODBYE_S + 5  # and to store the rest
+    grace = re.search(r"stop_grace_period: (\d+)s", text("config/compose.yaml"))
+    assert grace
+    assert int(grace[1]) >= needed
+    assert int(unit()["Service"]["TimeoutStopSec"]) >= needed
+
+
+def test_the_unit_waits_to_be_told_that_the_server_is_ready() -> None:
+    assert (unit()["Service"]["Type"], unit()["Service"]["NotifyAccess"]) == ("notify", "main")
 
 
 def test_the_unit_may_write_its_data_folder() -> None:

@@ -30,6 +30,7 @@ class DemoServer:
         """Raises CommandFailed where the server does not come up."""
         self._handlers = {number: signal.signal(number, _interrupt) for number in ENDING}
         command = [sys.executable, "-m", "k12ai_ws.cli", "serve", "--json", "--log-level", "warning"]
+        command += ["--log-format", "console"]
         command += ["--host", "127.0.0.1", "--port", "0", "--data-dir", str(self.data_dir), "--launcher", "process"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command

@@ -23,9 +23,10 @@ from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.status import JobStatus
 
 from . import marks, reader
+from .probe import write_probe
 from .prune import Erased
 from .schema import open_reader, open_writer, read_epoch
-from .writer import Writer
+from .writer import Timed, Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -89,6 +90,14 @@ class SqliteStore(Store):
     async def append(self, change: Change) -> Sequence[StoredEvent]:
         """See Store."""
         return await self._writer.append(change)
+
+    async def probe(self) -> None:
+        """See Store."""
+        await self._writer.run(write_probe)
+
+    def time_commits(self, timed: Timed) -> None:
+        """`timed` hears of every group of changes, in the writer's thread."""
+        self._writer.timed = timed
 
     async def replay(self, wanted: EventFilter, after: int, *, limit: int = 500) -> EventPage:
         """See Store."""

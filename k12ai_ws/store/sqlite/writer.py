@@ -9,6 +9,7 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -24,6 +25,10 @@ log = logging.getLogger(__name__)
 
 GROUP = 256
 """Changes in one transaction at most: bounds the latency of the first one."""
+
+
+Timed = Callable[[float, int, int], None]
+"""Hears how many seconds a group took, and how many of its changes were stored and failed."""
 
 
 @dataclass(slots=True)
@@ -48,6 +53,7 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
         self._connection = connection
         self._loop = loop
+        self.timed: Timed = lambda *_: None
         self._queue: queue.SimpleQueue[_Request | _Step | None] = queue.SimpleQueue()
         self._listeners: list[CommitListener] = []
         self._next_seq = 1 + (connection.execute("SELECT max(seq) FROM events").fetchone()[0] or 0)
@@ -102,7 +108,10 @@ class Writer:
             last = None in group
             requests = [r for r in group if isinstance(r, _Request)]
             if requests:
+                began = time.perf_counter()
                 self._store(requests)
+                failed = sum(r.error is not None for r in requests)
+                self.timed(time.perf_counter() - began, len(requests) - failed, failed)
                 self._loop.call_soon_threadsafe(self._committed, requests, self._next_seq - 1)
             for step in group:
                 if isinstance(step, _Step):

@@ -108,6 +108,9 @@ class Troubled(Store):
     async def append(self, change):
         return await self._store.append(change)
 
+    async def probe(self):
+        await self._store.probe()
+
     async def jobs(self, **conditions):
         return await self._store.jobs(**conditions)
 
