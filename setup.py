@@ -14,6 +14,7 @@ TEST = [
     "pytest-xdist>=3.6",
     "ruff>=0.8",
     "setuptools>=77",
+    "trustme>=1.1",
     "types-jsonschema",
     "types-psutil",
 ]

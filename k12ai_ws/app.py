@@ -5,6 +5,7 @@ import fcntl
 import logging
 import os
 import random
+import ssl
 import time
 import uuid
 from contextlib import AsyncExitStack
@@ -13,6 +14,14 @@ from socket import socket
 
 from tornado.netutil import bind_sockets
 
+from k12ai_ws.access.addresses import Proxies
+from k12ai_ws.access.audit import FOLDER as AUDIT_FOLDER
+from k12ai_ws.access.audit import Audit, AuditFiles
+from k12ai_ws.access.binding import UnsafeBinding, is_exposed, require_safe
+from k12ai_ws.access.file import NAME as ACCESS_FILE
+from k12ai_ws.access.file import AccessError
+from k12ai_ws.access.gate import Gate
+from k12ai_ws.access.keyring import KeyRing
 from k12ai_ws.api.connections import Connections
 from k12ai_ws.api.context import Context
 from k12ai_ws.api.descriptors import room_for
@@ -80,9 +89,12 @@ class Server:
         for folder in (settings.datasets_dir, settings.pretrained_dir):
             if folder.is_relative_to(settings.data_dir):  # our own to make; an operator's roots are his
                 folder.mkdir(exist_ok=True)
+        tls = self._tls()
+        keys = await self._open_access(undo)
         self._sockets = self._bind()
         for bound in self._sockets:
             undo.callback(bound.close)
+        gate = self._gate(keys, undo, has_tls=tls is not None)
         loop = asyncio.get_running_loop()
         registry = self._registry if self._registry is not None else await loop.run_in_executor(None, discover)
         log_rules = read_configured(settings.logs.rules or ())
@@ -119,6 +131,7 @@ class Server:
             gpus=GpuPool(monitored(monitor)),
             budget=Budget(settings.jobs.cpus, settings.jobs.memory),
             log_rules=log_rules,
+            redaction=gate.redaction,
         )
         keeper = self.keeper = make_keeper(settings, store, clock_ms)
         bell = Bell(settings.data_dir, keeper.ask)
@@ -135,9 +148,11 @@ class Server:
             statistics=Statistics(monitor, jobs, launcher),
             readiness=Readiness(store, settings.data_dir, probe),
             bounds=bounds,
+            gate=gate,
             clock_ms=clock_ms,
         )
-        door = Door(make_application(context, connections, streams), settings, bounds, context.refusal)
+        application = make_application(context, connections, streams)
+        door = Door(application, settings, bounds, context.refusal, tls)
         undo.push_async_callback(door.close_all_connections)
         undo.push_async_callback(jobs.close)  # they go on, but nobody follows them
         await jobs.recover()
@@ -151,16 +166,68 @@ class Server:
         undo.push_async_callback(streams.close, GOODBYE_S)
         door.add_sockets(self._sockets)
         undo.callback(door.stop)
+        gate.audit.record("server.start", "ok", None, needs_token=gate.needs_token, exposed=gate.exposed)
+        undo.callback(gate.audit.record, "server.stop", "ok", None)
 
     @property
     def address(self) -> str:
         """`http://HOST:PORT`."""
         host, port = self._sockets[0].getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self.settings.server.tls_cert is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     async def close(self) -> None:
         """Stops accepting, says goodbye (1001), stores what is under way. The jobs go on."""
         await self._undo.aclose()
+
+    async def _open_access(self, undo: AsyncExitStack) -> KeyRing:
+        """The tokens, users and sessions, whatever the server's mode: one may be made while it runs."""
+        keys = KeyRing(self.settings.data_dir / ACCESS_FILE, clock_ms)
+        undo.push_async_callback(keys.close)
+        try:
+            await keys.start()
+        except AccessError as e:
+            raise StartError(str(e)) from e
+        return keys
+
+    def _gate(self, keys: KeyRing, undo: AsyncExitStack, *, has_tls: bool) -> Gate:
+        """Who may come in. Raises StartError where strangers could."""
+        access, proxies = self.settings.access, Proxies(self.settings.server.trusted_proxies)
+        exposed = is_exposed(str(bound.getsockname()[0]) for bound in self._sockets)
+        if exposed:
+            try:
+                require_safe(
+                    self.settings.server.host,
+                    mode=access.mode,
+                    lets_anybody_in=keys.book.lets_anybody_in(clock_ms()),
+                    has_tls=has_tls,
+                    has_proxies=bool(proxies),
+                )
+            except UnsafeBinding as e:
+                raise StartError(str(e)) from e
+        files = AuditFiles(self.settings.data_dir / AUDIT_FOLDER, access.audit_bytes, access.audit_files)
+        audit = Audit(files, clock_ms)
+        undo.push_async_callback(audit.close)
+        gate = Gate(access, keys, audit, proxies=proxies, exposed=exposed, clock_ms=clock_ms, now=time.monotonic)
+        undo.callback(gate.close)
+        return gate
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """TLS of the server's own. Raises StartError for a certificate or key that cannot be used."""
+        cert, key = self.settings.server.tls_cert, self.settings.server.tls_key
+        if cert is None:
+            if key is not None:
+                raise StartError("server.tls_key needs server.tls_cert, the certificate that belongs to it")
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(cert, key)
+        except (OSError, ValueError) as e:  # ssl.SSLError is an OSError
+            raise StartError(
+                f"TLS: {cert} (server.tls_cert) and {key or cert} (server.tls_key) cannot be used: {e}"
+            ) from e
+        return context
 
     async def _open_store(self) -> SqliteStore:
         try:

@@ -20,6 +20,7 @@ from .handlers import (
     StatsHandler,
 )
 from .operations import Operations
+from .sessions import SessionHandler
 from .sse_frames import event_framing
 from .sse_streams import Streams
 
@@ -40,6 +41,9 @@ ROUTES = (
     Route("GET", "/k12ai/events", AllEventsHandler),
     Route("POST", "/k12ai/framework/{task}", FrameworkHandler),
     Route("POST", "/k12ai/platform/stats", StatsHandler),
+    Route("GET", "/k12ai/session", SessionHandler),
+    Route("POST", "/k12ai/session", SessionHandler),
+    Route("DELETE", "/k12ai/session", SessionHandler),
     Route("GET", "/k12ai/ws", ChannelHandler),
     Route("GET", "/health", HealthHandler),
     Route("GET", "/ready", ReadyHandler),

@@ -35,7 +35,7 @@ def examples(_command: str) -> str:
 examples:
   k12ai serve
   k12ai serve --port 0 --data-dir ./data --json
-  k12ai serve --config k12ai.toml --host 0.0.0.0
+  k12ai serve --config k12ai.toml --host 0.0.0.0     needs tokens and TLS: docs/security.md
 Prints one line when it is ready. Ctrl-C or SIGTERM ends it in good order: running jobs go on, and the next server
 takes them up again."""
 
@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     import asyncio
     import logging
 
+    from k12ai_ws.access.serverlog import CleanLog
     from k12ai_ws.app import Server, StartError
     from k12ai_ws.settings import SettingsError, load_settings
 
@@ -53,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(
         level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(CleanLog())
     server = {"host": args.host, "port": args.port}
     overrides = {
         "server": {k: v for k, v in server.items() if v is not None},

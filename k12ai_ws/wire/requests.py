@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from .bodies import Fault, Json
@@ -114,10 +114,10 @@ class StatsQuery(Request):
 
 
 class StatsRequest(Request):
-    """`POST /k12ai/platform/stats`. `username` and `password` are accepted and not used yet."""
+    """`POST /k12ai/platform/stats`. `password` is looked at only where the operator made password users."""
 
     username: Annotated[str, StringConstraints(max_length=64)] | None = None
-    password: Annotated[str, StringConstraints(max_length=1024)] | None = None
+    password: Annotated[SecretStr, Field(max_length=1024)] | None = None
     asynchronous: bool = Field(default=False, alias="async")
     query: StatsQuery = StatsQuery()
 
@@ -126,6 +126,14 @@ class ChannelStatsRequest(StatsRequest):
     """`stats` over the channel; `every` (seconds) streams them until the id is unsubscribed."""
 
     every: Annotated[float, Field(ge=0.2, le=3600)] | None = None
+
+
+class SessionRequest(Request):
+    """`POST /k12ai/session`: a token, or a password user's name and password."""
+
+    token: Annotated[SecretStr, Field(max_length=256)] | None = None
+    username: Annotated[str, StringConstraints(max_length=64)] | None = None
+    password: Annotated[SecretStr, Field(max_length=1024)] | None = None
 
 
 class FilterRequest(Request):
