@@ -1,20 +1,16 @@
 """The composition root: settings become objects and routes. The only module that knows every stage."""
 
 import asyncio
-import fcntl
 import logging
 import os
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
-from pathlib import Path
-from socket import socket
 
-from tornado.netutil import bind_sockets
-
+from k12ai_ws.admitting import make_gate, open_access
 from k12ai_ws.api.connections import Connections
 from k12ai_ws.api.context import Context
 from k12ai_ws.api.descriptors import room_for
@@ -27,6 +23,7 @@ from k12ai_ws.api.sse_streams import Streams
 from k12ai_ws.api.statistics import Statistics
 from k12ai_ws.api.underway import Underway
 from k12ai_ws.drivers.registry import Registry, discover
+from k12ai_ws.ending import flush, leave, say_goodbye
 from k12ai_ws.events.hub import Hub
 from k12ai_ws.jobs.admission import Budget
 from k12ai_ws.jobs.gpus import GpuPool, monitored
@@ -36,26 +33,21 @@ from k12ai_ws.jobs.runner import Runner
 from k12ai_ws.jobs.threads import DaemonThreads
 from k12ai_ws.jobs.workspace import Folders
 from k12ai_ws.launching import choose_launcher
-from k12ai_ws.logs.rules import for_nobody, read_configured
+from k12ai_ws.logs.rules import ConfiguredRule, for_nobody, read_configured
 from k12ai_ws.monitor.monitor import Monitor
 from k12ai_ws.monitor.nvml import NvmlReader
 from k12ai_ws.retaining import DATABASE, make_keeper
 from k12ai_ws.retention.bell import Bell
 from k12ai_ws.retention.keeper import Keeper
-from k12ai_ws.settings import Settings, ShutdownSettings
+from k12ai_ws.settings import Settings
+from k12ai_ws.starting import StartError, bind, own_tls, take_data_dir
 from k12ai_ws.store.sqlite import SqliteStore
-from k12ai_ws.store.store import Store, StoreError
+from k12ai_ws.store.store import StoreError
 from k12ai_ws.telemetry.commits import Commits
 from k12ai_ws.telemetry.launcher import CountedLauncher
 from k12ai_ws.telemetry.metrics import Metrics
 
-GOODBYE_S = 2.0
-
 log = logging.getLogger(__name__)
-
-
-class StartError(Exception):
-    """The server cannot start; the text says why, and what to do."""
 
 
 class Server:
@@ -88,32 +80,24 @@ class Server:
         """Makes one thing after the other; `undo` learns how each ends, and ends them in the opposite order."""
         settings = self.settings
         undo.callback(os.close, take_data_dir(settings.data_dir))
-        for folder in (settings.datasets_dir, settings.pretrained_dir):
-            if folder.is_relative_to(settings.data_dir):  # our own to make; an operator's roots are his
-                folder.mkdir(exist_ok=True)
-        self._sockets = self._bind()
+        make_folders(settings)
+        tls = own_tls(settings.server)
+        keys = await open_access(settings, undo, clock_ms)
+        self._sockets = bind(settings.server)
         for bound in self._sockets:
             undo.callback(bound.close)
+        gate = make_gate(settings, self._sockets, keys, undo, has_tls=tls is not None, clock_ms=clock_ms)
         loop = asyncio.get_running_loop()
         registry = self._registry if self._registry is not None else await loop.run_in_executor(None, discover)
-        log_rules = read_configured(settings.logs.rules or ())
-        for odd in for_nobody(log_rules, {name: list(s.driver.tasks) for name, s in registry.services.items()}):
-            log.warning("the configuration: %s", odd)
+        log_rules = read_log_rules(settings, registry)
         metrics = Metrics()
-        store = await self._open_store()
-        undo.push_async_callback(store.close)
+        store = await self._open_store(undo)
         chosen, note = await choose_launcher(settings)
         launcher = CountedLauncher(chosen, metrics.counted)
         undo.push_async_callback(launcher.close)
         self.launcher = launcher.name
         log.info("launcher: %s", note)
-        monitor = Monitor(
-            disks=[settings.data_dir, settings.datasets_dir, settings.pretrained_dir],
-            gpus=NvmlReader(),
-            interval_s=settings.stats.interval_s,
-        )
-        await monitor.start()
-        undo.push_async_callback(monitor.close)
+        monitor = await start_monitor(settings, undo)
         jobs = JobManager(
             store=store,
             runner=Runner(launcher, grace_s=settings.jobs.grace_s, clock_ms=clock_ms, parsed=metrics.counted.parsed),
@@ -132,6 +116,7 @@ class Server:
             gpus=GpuPool(monitored(monitor)),
             budget=Budget(settings.jobs.cpus, settings.jobs.memory),
             log_rules=log_rules,
+            redaction=gate.redaction,
         )
         keeper = self.keeper = make_keeper(settings, store, clock_ms)
         bell = Bell(settings.data_dir, keeper.ask)
@@ -152,6 +137,7 @@ class Server:
             statistics=Statistics(monitor, jobs, launcher),
             readiness=readiness,
             bounds=bounds,
+            gate=gate,
             clock_ms=clock_ms,
             new_id=new_id,
             metrics=metrics,
@@ -170,7 +156,7 @@ class Server:
             ),
             underway=underway,
         )
-        door = Door(make_application(context, connections, streams), settings, bounds, context.refusal)
+        door = Door(make_application(context, connections, streams), settings, bounds, context.refusal, tls)
         undo.push_async_callback(door.close_all_connections)
         undo.push_async_callback(say_goodbye, connections, streams)
         undo.push_async_callback(flush, store, hub, settings.shutdown.flush_s)
@@ -185,12 +171,15 @@ class Server:
         streams.start()
         door.add_sockets(self._sockets)
         undo.push_async_callback(leave, door, self._sockets, underway, settings.shutdown)
+        gate.audit.record("server.start", "ok", None, needs_token=gate.needs_token, exposed=gate.exposed)
+        undo.callback(gate.audit.record, "server.stop", "ok", None)
 
     @property
     def address(self) -> str:
         """`http://HOST:PORT`."""
         host, port = self._sockets[0].getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self.settings.server.tls_cert is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     async def close(self) -> None:
         """Stops accepting, answers what is under way, gives subscribers what is committed, says goodbye (1001), stores
@@ -198,52 +187,41 @@ class Server:
         """
         await self._undo.aclose()
 
-    async def _open_store(self) -> SqliteStore:
+    async def _open_store(self, undo: AsyncExitStack) -> SqliteStore:
+        path, synchronous = self.settings.data_dir / DATABASE, self.settings.store.synchronous
         try:
-            return await SqliteStore.open(
-                self.settings.data_dir / DATABASE,
-                new_epoch=new_id,
-                synchronous=self.settings.store.synchronous,
-            )
+            store = await SqliteStore.open(path, new_epoch=new_id, synchronous=synchronous)
         except StoreError as e:
             raise StartError(str(e)) from e
-
-    def _bind(self) -> list[socket]:
-        server = self.settings.server
-        try:
-            return list(bind_sockets(server.port, address=server.host))
-        except OSError as e:
-            raise StartError(
-                f"cannot listen on {server.host}:{server.port}: {e.strerror or e}; "
-                "choose another --port (0 takes any free one)"
-            ) from e
+        undo.push_async_callback(store.close)
+        return store
 
 
-async def leave(door: Door, sockets: Iterable[socket], underway: Underway, settings: ShutdownSettings) -> None:
-    """Says no at `/ready`, then accepts no more connections, and waits for the requests under way."""
-    underway.leaving = True
-    await asyncio.sleep(settings.notice_s)
-    door.stop()
-    for listening in sockets:  # else the kernel would go on taking connections that nobody answers
-        listening.close()
-    await underway.ended(settings.requests_s)
+def make_folders(settings: Settings) -> None:
+    """The default roots of datasets and models, our own to make; an operator's are his."""
+    for folder in (settings.datasets_dir, settings.pretrained_dir):
+        if folder.is_relative_to(settings.data_dir):
+            folder.mkdir(exist_ok=True)
 
 
-async def flush(store: Store, hub: Hub, timeout_s: float) -> None:
-    """Waits until subscribers have what is committed, for `timeout_s` seconds at most: who does not take it resumes."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            await store.probe()  # the changes of jobs that nobody follows any more are stored, and published
-            await hub.flushed()
-    except TimeoutError:
-        log.info("some subscribers have not taken everything; they resume from where they are")
-    except StoreError as e:
-        log.error("what the jobs said last is not stored now, and is read again by the next server: %s", e)
+def read_log_rules(settings: Settings, registry: Registry) -> Sequence[ConfiguredRule]:
+    """The operator's rules for logs; those that can be for no job are said."""
+    rules = read_configured(settings.logs.rules or ())
+    for odd in for_nobody(rules, {name: list(s.driver.tasks) for name, s in registry.services.items()}):
+        log.warning("the configuration: %s", odd)
+    return rules
 
 
-async def say_goodbye(connections: Connections, streams: Streams) -> None:
-    """Closes the WebSockets with 1001, and ends the event streams."""
-    await asyncio.gather(connections.close(GOODBYE_S), streams.close(GOODBYE_S))
+async def start_monitor(settings: Settings, undo: AsyncExitStack) -> Monitor:
+    """The host's statistics."""
+    monitor = Monitor(
+        disks=[settings.data_dir, settings.datasets_dir, settings.pretrained_dir],
+        gpus=NvmlReader(),
+        interval_s=settings.stats.interval_s,
+    )
+    await monitor.start()
+    undo.push_async_callback(monitor.close)
+    return monitor
 
 
 async def measure(store: SqliteStore, metrics: Metrics) -> None:
@@ -262,16 +240,4 @@ def clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def take_data_dir(path: Path) -> int:
-    """Makes the data folder, private to this user, and locks it: one server per folder. Raises StartError."""
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(path / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as e:
-        raise StartError(f"the data folder {path} cannot be used: {e.strerror}; choose another --data-dir") from e
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise StartError(f"another server uses the data folder {path}: stop it, or choose another --data-dir") from None
-    return lock
+__all__ = ["Server", "StartError", "clock_ms", "new_id"]

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
+from k12ai_ws.access.scope import narrow
 from k12ai_ws.events.feed import Feed
 from k12ai_ws.serverlog import note
 from k12ai_ws.wire.bodies import ACKNOWLEDGED, Body, Fault, Info
@@ -52,6 +54,7 @@ class ChannelHandler(HandshakeHandler):
         self._pulse: Pulse | None = None
         self._busy = False  # a request is being handled
         self.identify(context.new_id)
+        self._unwatch: Callable[[], None] = lambda: None
 
     def open(self, *args: str, **kwargs: str) -> None:
         """Takes a place among the connections, or closes with 1013."""
@@ -69,10 +72,15 @@ class ChannelHandler(HandshakeHandler):
         self._sink = StreamSink(stream, settings.buffer_bytes, connection.is_closing)
         self._pulse = Pulse(settings, self._sink, self._connections.now())
         self._feed = self.context.hub.attach(self._sink, text_frame, self._missed)
+        self._unwatch = self.context.gate.watch(self.operations.known(self.caller), self._no_longer_welcome)
+
+    def _no_longer_welcome(self) -> None:
+        self.close(4401, "the token or session has expired or was revoked: authenticate again")
 
     def on_close(self) -> None:
         """Leaves the place to another one."""
         self._connections.discard(self)
+        self._unwatch()
         for task in self._streams.values():
             task.cancel()
         if self._feed is not None:
@@ -121,6 +129,7 @@ class ChannelHandler(HandshakeHandler):
         self._busy = True
         tag, op, request_id, data = "channel", "", None, {}  # type: tuple[str, str, str | None, dict[str, Any]]
         try:
+            self.context.gate.spend(self.operations.known(self.caller))
             if isinstance(message, bytes):
                 raise refuse(Code.NOT_JSON, "send JSON in text frames, not binary ones")
             data = parse_object(message.encode())
@@ -130,6 +139,8 @@ class ChannelHandler(HandshakeHandler):
             log.debug("a frame asks for %s %s", tag, op)
             await self._handle(header, data)
         except Exception as e:  # noqa: BLE001 - Operations.fault reports what nobody expected
+            if isinstance(e, Refusal) and e.fault.code == Code.NOT_ALLOWED:
+                self.context.gate.denied(self.caller, f"{tag}.{op}", e.fault.code)
             user, service_uuid = named_in(data, "user"), named_in(data, "service_uuid")
             answer = self.operations.fault(
                 e, tag=tag, op=op, language=self.language, user=user, service_uuid=service_uuid
@@ -158,7 +169,9 @@ class ChannelHandler(HandshakeHandler):
             case "platform", _:
                 raise refuse(Code.VALUE_INVALID, f"op: platform knows stats, not {header.op!r}")
             case _:
-                answer = await self.operations.framework({**data, "op": header.op}, task=None, language=self.language)
+                answer = await self.operations.framework(
+                    {**data, "op": header.op}, caller=self.caller, task=None, language=self.language
+                )
                 self._send(with_id(answer.payload, header.id))
 
     def _named(self, header: Header) -> str:
@@ -185,7 +198,7 @@ class ChannelHandler(HandshakeHandler):
     async def _subscribe(self, request: SubscribeRequest, name: str) -> None:
         self._new_name(name)
         require_few(request.filter.values, self.context.settings.limits.max_filter_values)
-        wanted = event_filter(request.filter)
+        wanted = narrow(self.operations.known(self.caller), event_filter(request.filter))
         hub, store = self.context.hub, self.context.store
         prunings = store.prunings  # before it is asked what is kept: what goes from here on, the feed notices
         after = request.after if isinstance(request.after, int) else 0
@@ -220,12 +233,15 @@ class ChannelHandler(HandshakeHandler):
 
     async def _stats(self, request: ChannelStatsRequest, header: Header) -> None:
         if request.every is None:
-            answer = await self.operations.stats(request, language=self.language, request_id=header.id)
+            answer = await self.operations.stats(
+                request, caller=self.caller, language=self.language, request_id=header.id
+            )
             self._send(answer.payload if request.asynchronous else with_id(answer.payload, header.id))
             return
         if request.asynchronous:
             raise refuse(Code.VALUE_INVALID, "every: a stream is asynchronous by itself; leave out async")
         name = self._named(header)
+        await self.operations.authorise_stats(request, self.caller)
         self._new_name(name)
         task = asyncio.get_running_loop().create_task(self._stream_stats(request, request.every, name))
         self._streams[name] = task
@@ -236,7 +252,9 @@ class ChannelHandler(HandshakeHandler):
         while self._sink is not None:
             await self._sink.drained()
             try:
-                payload = await self.operations.stats_message(request, language=self.language, extra={"id": name})
+                payload = await self.operations.stats_message(
+                    request, self.operations.known(self.caller), language=self.language, extra={"id": name}
+                )
             except Exception as e:  # noqa: BLE001 - Operations.fault reports what nobody expected
                 user = request.username or ""
                 answer = self.operations.fault(e, tag="platform", op="stats", language=self.language, user=user)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from k12ai_ws.access.gate import Gate
 from k12ai_ws.events.hub import Hub
 from k12ai_ws.jobs.manager import JobManager
 from k12ai_ws.settings import Settings
@@ -30,6 +31,7 @@ class Context:
     statistics: Statistics
     readiness: Readiness
     bounds: Bounds
+    gate: Gate
     clock_ms: Callable[[], int]
     new_id: Callable[[], str]
     metrics: Metrics

@@ -1,16 +1,18 @@
 """Events over REST: page by page, or as an event stream (server-sent events)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import orjson
 
+from k12ai_ws.access.scope import narrow, visible
 from k12ai_ws.events.feed import Framing
 from k12ai_ws.wire.bodies import Body, Info, Json
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.envelope import encode, envelope
 from k12ai_ws.wire.filter import EventFilter
 from k12ai_ws.wire.job import JobRecord
-from k12ai_ws.wire.requests import AllEventsQuery, EventsQuery, refuse
+from k12ai_ws.wire.queries import AllEventsQuery, EventsQuery
+from k12ai_ws.wire.requests import refuse
 
 from .accept import wants_stream
 from .context import Answer, Context
@@ -18,6 +20,7 @@ from .operations import Operations
 from .places import require_few
 from .rest import RestHandler
 from .resume import begins_again, not_kept
+from .safety import KEPT
 from .sse import EventStream, Wish
 from .sse_frames import parse_token
 from .sse_streams import Streams
@@ -49,6 +52,7 @@ class EventsHandler(RestHandler):
     ) -> Answer | None:
         """The page or the stream; None where it is a stream that has begun. `whose` stands in a page's envelope."""
         require_few(query.values, self.context.settings.limits.max_filter_values)
+        wanted = narrow(self.principal, wanted, "user")
         after, epoch = self._place(query, live=self._streamed and record is None)
         hub = self.context.hub
         prunings = (
@@ -94,17 +98,27 @@ class EventsHandler(RestHandler):
     def _stream(self, wish: Wish) -> Answer | None:
         address = self.context.bounds.addresses.of(self.request)
         self._streams.require_room(address)
+        principal, headers = self.principal, {name: self._headers[name] for name in KEPT if name in self._headers}
         connection = self.detach()
         language, context = self.language, self.context
 
         def spell(body: Body, op: str) -> bytes:
             return context.message(body, tag="channel", op=op, language=language)
 
-        stream = EventStream(
-            connection, wish, hub=context.hub, settings=context.settings, frame=self._frame, spell=spell,
+        def watch(end: Callable[[], None]) -> Callable[[], None]:
+            return context.gate.watch(principal, end)
+
+        EventStream(
+            connection,
+            wish,
+            hub=context.hub,
+            settings=context.settings,
+            frame=self._frame,
+            spell=spell,
+            headers=headers,
+            watch=watch,
             request_id=self.request_id,
-        )  # fmt: skip
-        stream.open(self._streams, address)
+        ).open(self._streams, address)
         return None
 
     async def _page(self, query: EventsQuery, wanted: EventFilter, after: int, whose: Mapping[str, Json]) -> Answer:
@@ -149,9 +163,7 @@ class JobEventsHandler(EventsHandler):
 
     async def _get(self, job_id: str) -> Answer | None:
         query = self.query(EventsQuery)
-        record = await self.context.store.job(job_id)
-        if record is None:
-            raise refuse(Code.NOT_FOUND, f"there is no job {job_id!r}")
+        record = visible(self.principal, await self.context.store.job(job_id), job_id)
         wanted = EventFilter(job_id=job_id, types=query.types)
         whose = {n: getattr(record, n) for n in ("user", "service_uuid", "service_name", "job_id")}
         return await self._answer(query, wanted, record, whose)

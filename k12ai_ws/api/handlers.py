@@ -1,14 +1,10 @@
 """The REST routes, one small class each."""
 
+from k12ai_ws.access.scope import narrow_user, visible
 from k12ai_ws.wire.bodies import Fault, Info
 from k12ai_ws.wire.codes import Code
-from k12ai_ws.wire.requests import (
-    JobsQuery,
-    StatsRequest,
-    parse_object,
-    refuse,
-    validate,
-)
+from k12ai_ws.wire.queries import JobsQuery
+from k12ai_ws.wire.requests import StatsRequest, parse_object, refuse, validate
 from k12ai_ws.wire.status import JobStatus
 
 from .context import Answer
@@ -40,7 +36,7 @@ class FrameworkHandler(RestHandler):
                 fields=[{"loc": "Idempotency-Key", "msg": "bad length or characters", "type": "header"}],
             )
         return await self.operations.framework(
-            data, task=task, language=self.language, idempotency_key=key, digest=self.digest
+            data, caller=self.caller, task=task, language=self.language, idempotency_key=key, digest=self.digest
         )
 
 
@@ -66,9 +62,10 @@ class JobsHandler(RestHandler):
 
     async def _get(self) -> Answer:
         wanted = self.query(JobsQuery)
-        page = await self.context.store.jobs(**wanted.model_dump())
+        user = narrow_user(self.principal, wanted.user)
+        page = await self.context.store.jobs(**wanted.model_dump() | {"user": user})
         places = self.context.jobs.places() if any(j.status is JobStatus.QUEUED for j in page.jobs) else {}
-        body = Info({"jobs": [job_view(j, places) for j in page.jobs], "next": page.next})
+        body = Info({"jobs": [job_view(j, places, self.context.gate.redaction) for j in page.jobs], "next": page.next})
         return Answer(self.context.message(body, tag=self.tag, op=self.op, language=self.language))
 
 
@@ -82,13 +79,11 @@ class JobHandler(RestHandler):
         await self.guarded(self._get(job_id))
 
     async def _get(self, job_id: str) -> Answer:
-        record = await self.context.store.job(job_id)
-        if record is None:
-            raise refuse(Code.NOT_FOUND, f"there is no job {job_id!r}")
+        record = visible(self.principal, await self.context.store.job(job_id), job_id)
         places = self.context.jobs.places() if record.status is JobStatus.QUEUED else {}
         return Answer(
             self.context.message(
-                Info({"job": job_view(record, places)}),
+                Info({"job": job_view(record, places, self.context.gate.redaction)}),
                 tag=self.tag,
                 op=self.op,
                 language=self.language,
@@ -111,7 +106,11 @@ class StatsHandler(RestHandler):
 
     async def _post(self) -> Answer:
         request = validate(StatsRequest, parse_object(self.body))
-        return await self.operations.stats(request, language=self.language, request_id=None)
+        return await self.operations.stats(request, caller=self.caller, language=self.language, request_id=None)
+
+    def takes_strangers(self) -> bool:
+        """Where there are password users, the body may say who asks."""
+        return self.context.gate.has_users
 
 
 class HealthHandler(RestHandler):
@@ -120,6 +119,10 @@ class HealthHandler(RestHandler):
     tag = "platform"
     op = "health"
     counted = False
+
+    def takes_strangers(self) -> bool:
+        """Whoever asks: it tells nothing."""
+        return True
 
     async def get(self) -> None:
         """200 always."""
@@ -133,15 +136,21 @@ class ReadyHandler(RestHandler):
     op = "ready"
     counted = False
 
+    def takes_strangers(self) -> bool:
+        """Whoever asks: it tells them no more than yes or no."""
+        return True
+
     async def get(self) -> None:
         """200 where ready; 503 with an error where not, whose `detail` has the same checks, which say why."""
         found = await self.context.readiness.check()
+        if self.caller.principal is None:
+            found["checks"] = {name: {"ok": c["ok"], "message": ""} for name, c in found["checks"].items()}
         if found["ready"]:
             self.reply_body(Info(found))
             return
         missing = {name: check["message"] for name, check in found["checks"].items() if not check["ok"]}
         code = Code.ENGINE_FAILED if "launcher" in missing else Code.UNKNOWN
-        text = "not ready: " + "; ".join(f"{name}: {why}" for name, why in missing.items())
+        text = "not ready: " + "; ".join(f"{name}: {why}" if why else name for name, why in missing.items())
         self.reply_body(Fault(code, text, detail=found), 503)
 
 

@@ -4,21 +4,24 @@ from typing import Any
 
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13
 
+from k12ai_ws.access.principal import Caller
 from k12ai_ws.wire.bodies import Body, Fault
-from k12ai_ws.wire.codes import Code, Language
+from k12ai_ws.wire.codes import Code, Language, http_status
 from k12ai_ws.wire.requests import Refusal
 
 from .context import Context
+from .entry import SUBPROTOCOL, enter
 from .identified import Identified
-from .origins import require_own, same_origin
 from .protocol import Protocol
 from .rest import preferred_language
+from .safety import ANSWERS, of_fault
 
 
 class HandshakeHandler(Identified, WebSocketHandler):
     """A request for a channel, up to its opening."""
 
     context: Context
+    caller: Caller
 
     @property
     def language(self) -> Language:
@@ -37,9 +40,9 @@ class HandshakeHandler(Identified, WebSocketHandler):
             self._answer_http(400, Code.VALUE_INVALID, text)
         else:
             try:
-                require_own(headers, self.request.host, self.context.settings.server.host)
+                self.caller = enter(self.context, self.request, self.request_id, socket=True)
             except Refusal as e:
-                self._answer_fault(403, e.fault)
+                self._answer_fault(http_status(e.fault.code), e.fault)
                 return
             await super().get(*args, **kwargs)
 
@@ -66,12 +69,18 @@ class HandshakeHandler(Identified, WebSocketHandler):
             self.set_header("Upgrade", "websocket")
             self.set_header("Sec-WebSocket-Version", "13")
         self.clear_header("Server")
+        for name, value in (*ANSWERS.items(), *of_fault(fault).items()):
+            self.set_header(name, value)
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.finish(self._message(fault, "channel", "open") + b"\n")
 
     def check_origin(self, origin: str) -> bool:
         """Checked in `get` already, with an answer that says so."""
-        return same_origin(origin, self.request.host)
+        return True
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        """Ours, where it is offered; never the one that carries a token."""
+        return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
 
     def _message(self, body: Body, tag: str, op: str) -> bytes:
         return self.context.message(body, tag=tag, op=op, language=self.language)

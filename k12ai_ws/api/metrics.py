@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from k12ai_ws.access.scope import require_admin
 from k12ai_ws.events.hub import Hub
 from k12ai_ws.jobs.manager import JobManager
 from k12ai_ws.monitor.monitor import Monitor
@@ -82,11 +83,17 @@ class MetricsHandler(RestHandler):
     op = "metrics"
     counted = False
 
+    def takes_strangers(self) -> bool:
+        """Where the operator opened it (`access.open_metrics`): a scraper without a token."""
+        return self.context.settings.access.open_metrics
+
     async def get(self) -> None:
         """200 with the metrics."""
         await self.guarded(self._get())
 
     async def _get(self) -> Answer:
+        if not self.takes_strangers():
+            require_admin(self.principal, self.request.path)
         accept = self.request.headers.get("Accept", "")
         payload, content_type = await self.context.metrics.scrape(accept, self.context.look)
         self.set_header("Content-Type", content_type)

@@ -3,11 +3,16 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
+from k12ai_ws.access.file import AccessError
+from k12ai_ws.access.principal import Caller, Principal
+from k12ai_ws.access.redaction import hide_in
+from k12ai_ws.access.scope import require_user
 from k12ai_ws.launchers.launcher import LaunchError
 from k12ai_ws.serverlog import note
 from k12ai_ws.store.store import StoreError
@@ -36,6 +41,7 @@ class Operations:
         self,
         data: Mapping[str, Any],
         *,
+        caller: Caller,
         task: str | None,
         language: Language,
         idempotency_key: str | None = None,
@@ -44,23 +50,54 @@ class Operations:
         """Starts or stops a job. `task` is what the URL names, if it came by URL. Raises Refusal, StoreError."""
         request = validate(FrameworkRequest, data)
         note(user=request.user)
+        require_user(self.known(caller), request.user)
         if task is not None and request.task != task:
             raise refuse(
                 Code.VALUE_INVALID,
                 f"op: {request.op!r} does not belong to /k12ai/framework/{task}: send {task}.start or {task}.stop",
                 fields=[{"loc": "op", "msg": f"must be {task}.start or {task}.stop", "type": "mismatch"}],
             )
-        if request.verb == "stop":
-            return Answer(_answer_to_stop(await self._context.jobs.stop(request), request, language), 202)
-        payload = await self._context.jobs.start(
-            request, language=language, idempotency_key=idempotency_key, digest=digest
-        )
+        jobs, record = self._context.jobs, self._context.gate.audit.record
+        facts = {"user": request.user, "service": request.service_name, "service_uuid": request.service_uuid}
+        try:
+            if request.verb == "stop":
+                payload = _answer_to_stop(await jobs.stop(request), request, language)
+            else:
+                payload = await jobs.start(request, language=language, idempotency_key=idempotency_key, digest=digest)
+        except Refusal as e:
+            record(request.op, "failed", caller, code=int(e.fault.code), **facts)
+            secrets = await asyncio.to_thread(self._context.gate.redaction.secrets, request.service_params)
+            raise Refusal(_hidden(e.fault, secrets)) from e
+        except (StoreError, LaunchError):
+            record(request.op, "failed", caller, **facts)
+            raise
+        record(request.op, "ok", caller, job_id=orjson.loads(payload).get("job_id"), **facts)
         return Answer(payload, 202)
 
-    async def stats(self, request: StatsRequest, *, language: Language, request_id: str | None) -> Answer:
+    def known(self, caller: Caller) -> Principal:
+        """Who calls. Raises Refusal (100105) where nobody knows."""
+        if caller.principal is None:
+            raise self._context.gate.missing()
+        return caller.principal
+
+    async def authorise_stats(self, request: StatsRequest, caller: Caller) -> Caller:
+        """Who asks for statistics: the caller, or the password user that the request names, where the operator made
+        any. Raises Refusal: 100105, and 100106 where it asks for another user's.
+        """
+        if request.password is not None and self._context.gate.has_users:
+            password = request.password.get_secret_value()
+            found = await self._context.gate.login(request.username or "", password, caller)
+            caller = caller if caller.principal is not None else replace(caller, principal=found)
+        require_user(self.known(caller), request.username, "username")
+        return caller
+
+    async def stats(
+        self, request: StatsRequest, *, caller: Caller, language: Language, request_id: str | None
+    ) -> Answer:
         """Host statistics, now or pushed later. Raises Refusal."""
+        principal = self.known(await self.authorise_stats(request, caller))
         if not request.asynchronous:
-            return Answer(await self.stats_message(request, language=language))
+            return Answer(await self.stats_message(request, principal, language=language))
         if request.username is None:
             raise refuse(
                 Code.KEY_MISSING,
@@ -70,7 +107,9 @@ class Operations:
         if len(self._pushes) >= MAX_PENDING_PUSHES:
             raise refuse(Code.TOO_MANY, f"{len(self._pushes)} asynchronous requests are under way: try again later")
         push_id = request_id or uuid.uuid4().hex
-        task = asyncio.get_running_loop().create_task(self._push_stats(request, request.username, language, push_id))
+        task = asyncio.get_running_loop().create_task(
+            self._push_stats(request, principal, request.username, language, push_id)
+        )
         self._pushes.add(task)
         task.add_done_callback(self._pushes.discard)
         body = Info({"id": push_id}, code=Code.SUCCESS)
@@ -79,17 +118,24 @@ class Operations:
         )
 
     async def stats_message(
-        self, request: StatsRequest, *, language: Language, extra: Mapping[str, Json] | None = None
+        self,
+        request: StatsRequest,
+        principal: Principal,
+        *,
+        language: Language,
+        extra: Mapping[str, Json] | None = None,
     ) -> bytes:
         """One statistics message."""
-        body = await self._context.statistics.read(request.query)
+        body = await self._context.statistics.read(request.query, principal)
         return self._context.message(
             body, tag="platform", op="stats", language=language, user=request.username or "", extra=extra
         )
 
-    async def _push_stats(self, request: StatsRequest, user: str, language: Language, push_id: str) -> None:
+    async def _push_stats(
+        self, request: StatsRequest, principal: Principal, user: str, language: Language, push_id: str
+    ) -> None:
         try:
-            payload = await self.stats_message(request, language=language, extra={"id": push_id})
+            payload = await self.stats_message(request, principal, language=language, extra={"id": push_id})
         except Exception as e:  # noqa: BLE001 - whatever it was, the asker must hear of it
             payload = self.fault(
                 e, tag="platform", op="stats", language=language, user=user, extra={"id": push_id}
@@ -110,6 +156,9 @@ class Operations:
         """The error message for what an operation raised; what nobody expected is logged with its traceback."""
         if isinstance(error, Refusal):
             body, status = error.fault, http_status(error.fault.code)
+        elif isinstance(error, AccessError):
+            log.error("%s: %s", op, error)
+            body, status = Fault(Code.UNKNOWN, "the access file cannot be written; the server's log says why"), 503
         elif isinstance(error, StoreError):
             log.error("%s: %s", op, error)
             body, status = Fault(Code.UNKNOWN, f"{error}; nothing was changed, try again later"), 503
@@ -133,6 +182,13 @@ def _answer_to_stop(status: bytes, request: FrameworkRequest, language: Language
     message["op"] = request.op
     message["status"]["descr"] = describe(message["status"]["code"], language)
     return encode(message)
+
+
+def _hidden(fault: Fault, secrets: Sequence[str]) -> Fault:
+    """The fault without the request's secrets: a driver's words may quote what it was given."""
+    if not secrets:
+        return fault
+    return replace(fault, message=hide_in(fault.message, secrets), detail=hide_in(fault.detail, secrets))
 
 
 def named_in(data: Mapping[str, Any], field: str) -> str:

@@ -1,31 +1,58 @@
-"""Who may call: this server under its own name, and pages of its own alone. Both doors ask `require_own`."""
+"""Whose pages may call, and under which name: both doors ask `require_own`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
+from k12ai_ws.access.addresses import names_loopback
+from k12ai_ws.settings import ServerSettings
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.requests import refuse
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+CSRF_HEADER = "X-K12AI-Request"
+"""A page sends it, with any value, where it calls by its cookie: no other page can, without being asked for leave."""
 
 
-def require_own(headers: Mapping[str, str], host: str | None, listening_on: str) -> None:
-    """Raises Refusal (100106) for a Host that is another machine's name, or a page of another origin.
+def require_own(headers: Mapping[str, str], host: str | None, server: ServerSettings) -> None:
+    """Raises Refusal (100106) for a Host that is another machine's name, or a page of an origin that is not allowed.
 
-    `host` is the request's Host; `listening_on` the address that the server listens on.
+    `host` is the request's Host.
     """
-    if not own_host(host, listening_on):
+    if not own_host(host, server.host, server.allowed_hosts):
         raise refuse(
             Code.NOT_ALLOWED,
-            "the header Host names another machine, and this server listens on loopback alone: call it as localhost or "
-            "127.0.0.1 (a proxy before it sends one of these)",
+            "the header Host names another machine: call this server as "
+            + (" or ".join(server.allowed_hosts) or "localhost or 127.0.0.1 (a proxy before it sends one of these)")
+            + "; server.allowed_hosts adds names",
         )
-    if not same_origin(headers.get("Origin"), host):
+    origin = headers.get("Origin")
+    if not same_origin(origin, host) and not is_allowed(origin, server.allowed_origins):
         raise refuse(
             Code.NOT_ALLOWED,
             "the page that sent this belongs to another origin; call from the server's own origin, or from a "
-            "program that sends no Origin header",
+            "program that sends no Origin header (server.allowed_origins adds origins)",
         )
+
+
+def require_own_page(headers: Mapping[str, str], host: str | None, *, changes: bool) -> None:
+    """Raises Refusal (100106) where a request that came by a session's cookie may not be the own page's doing.
+
+    `changes`: it may change something. Then a proof is wanted: an Origin (or Sec-Fetch-Site) that says so, and a header
+    that a form or a link cannot send.
+    """
+    site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
+    own = site == "same-origin" or (site is None and origin is not None)
+    if not same_origin(origin, host) or (not own if changes else site not in (None, "same-origin", "none")):
+        raise refuse(Code.NOT_ALLOWED, "a session's cookie serves pages of the server's own origin alone")
+    if changes and not headers.get(CSRF_HEADER):
+        raise refuse(Code.NOT_ALLOWED, f"a request by a session's cookie needs the header {CSRF_HEADER}: 1")
+
+
+def require_own_socket(headers: Mapping[str, str], host: str | None) -> None:
+    """Raises Refusal (100106) where a WebSocket that came by a session's cookie is not the own page's. Browsers always
+    say whose it is, and let no page set a header.
+    """
+    if headers.get("Origin") is None or not same_origin(headers.get("Origin"), host):
+        raise refuse(Code.NOT_ALLOWED, "a session's cookie opens WebSockets for pages of the server's own origin alone")
 
 
 def same_origin(origin: str | None, host: str | None) -> bool:
@@ -36,11 +63,19 @@ def same_origin(origin: str | None, host: str | None) -> bool:
         return False
 
 
-def own_host(host: str | None, listening_on: str) -> bool:
+def is_allowed(origin: str | None, allowed: Collection[str]) -> bool:
+    """Whether the operator lets pages of this origin call."""
+    return origin is not None and origin.lower() in allowed
+
+
+def own_host(host: str | None, listening_on: str, allowed: Collection[str] = ()) -> bool:
     """Whether a request names this server as its Host. Listening on loopback, only loopback's names are its own: a
     page whose name was pointed at 127.0.0.1 (DNS rebinding) has another one, and would pass for the same origin.
     """
+    if not names_loopback(listening_on) and not allowed:  # the token is what keeps strangers out there
+        return True
     try:
-        return listening_on not in LOOPBACK or urlsplit(f"//{host or ''}").hostname in LOOPBACK
+        name = urlsplit(f"//{host or ''}").hostname
     except ValueError:  # an unclosed bracket
         return False
+    return name is not None and (name in allowed or names_loopback(name))

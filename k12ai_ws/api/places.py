@@ -3,12 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from k12ai_ws.access.addresses import names_loopback
 from k12ai_ws.settings import Settings
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.requests import refuse
 
 from .address import Addresses
-from .origins import LOOPBACK
 
 SHARE = 4
 """Where strangers may call and the settings do not say, one address may take a quarter of all places."""
@@ -82,7 +82,7 @@ class Bounds:
         server, limits, channel, sse = settings.server, settings.limits, settings.channel, settings.sse
 
         def places(what: str, setting: str, most: int, most_each: int | None) -> Places:
-            if most_each is None and server.host not in LOOPBACK:
+            if most_each is None and not names_loopback(server.host):
                 most_each = max(1, most // SHARE)
             return Places(what, setting, most, most_each)
 

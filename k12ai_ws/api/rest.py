@@ -10,17 +10,20 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from tornado.iostream import IOStream
-from tornado.web import HTTPError, RequestHandler, stream_request_body
+from tornado.web import HTTPError, stream_request_body
 
-from k12ai_ws.wire.bodies import Body, Fault
+from k12ai_ws.access.principal import Caller, Principal
+from k12ai_ws.wire.bodies import Body
 from k12ai_ws.wire.codes import LANGUAGES, Code, Language
 from k12ai_ws.wire.requests import Empty, Refusal, refuse, validate
 
 from .context import Answer, Context
 from .door import lingering, unbounded
+from .entry import enter, is_secure
 from .identified import Identified
 from .operations import Operations
-from .origins import require_own
+from .refused import refused_by_tornado
+from .safety import ANSWERS, HSTS, cors, of_fault
 
 Q = TypeVar("Q", bound=BaseModel)
 
@@ -70,6 +73,19 @@ class RestHandler(Identified):
         self._size = 0
         self.fault_user = ""
         self.fault_uuid = ""
+        self.caller = Caller(None)
+        self._set_own_headers()
+
+    def takes_strangers(self) -> bool:
+        """Whether it answers callers that nobody knows, too."""
+        return False
+
+    @property
+    def principal(self) -> Principal:
+        """Who calls; of a handler that takes no strangers."""
+        if self.caller.principal is None:
+            raise self.context.gate.missing()
+        return self.caller.principal
 
     @property
     def language(self) -> Language:
@@ -81,7 +97,17 @@ class RestHandler(Identified):
         self.clear_header("Server")
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
+        for name, value in ANSWERS.items():
+            self.set_header(name, value)
+        if hasattr(self, "context"):  # Tornado asks before it hands the context over, and again before an error
+            self._set_own_headers()
+
+    def _set_own_headers(self) -> None:
+        allowed, preflight = self.context.settings.server.allowed_origins, self.request.method == "OPTIONS"
+        for name, value in cors(self.request.headers.get("Origin"), allowed, preflight=preflight).items():
+            self.set_header(name, value)
+        if is_secure(self.context, self.request):
+            self.set_header("Strict-Transport-Security", HSTS)
 
     def prepare(self) -> None:
         """Refuses, before the body is read, what may not be handled."""
@@ -94,12 +120,13 @@ class RestHandler(Identified):
                 address = self.context.bounds.addresses.of(self.request)
                 self.context.bounds.requests.enter(address)
                 self._entered = address
-            require_own(self.request.headers, self.request.host, settings.server.host)
             size, limit = len(self.request.query), settings.limits.max_query_bytes
             if size > limit:
                 status = 414
                 text = f"the URL's query has {size} bytes, and {limit} are allowed (limits.max_query_bytes)"
                 raise refuse(Code.PAYLOAD_TOO_LARGE, text)
+            stranger = self.request.method == "OPTIONS" or self.takes_strangers()
+            self.caller = enter(self.context, self.request, self.request_id, stranger=stranger)
             if not self.has_query:
                 self.query(Empty)
             declared = self.request.headers.get("Content-Length", "0")
@@ -220,7 +247,7 @@ class RestHandler(Identified):
     def reply(self, answer: Answer) -> None:
         """Sends the answer."""
         self.set_status(answer.status)
-        if answer.status in RETRY_AFTER_S:
+        if answer.status in RETRY_AFTER_S and "Retry-After" not in self._headers:
             self.set_header("Retry-After", RETRY_AFTER_S[answer.status])
         if answer.status == 204:
             self.clear_header("Content-Type")
@@ -245,24 +272,25 @@ class RestHandler(Identified):
             self.reply(answer)
 
     def _fault(self, error: Exception) -> Answer:
+        if isinstance(error, Refusal):
+            for name, value in of_fault(error.fault).items():
+                self.set_header(name, value)
+            if error.fault.code == Code.NOT_ALLOWED and self.caller.principal is not None:
+                self.context.gate.denied(self.caller, f"{self.tag}.{self.op}", error.fault.code)
         return self.operations.fault(
             error, tag=self.tag, op=self.op, language=self.language, user=self.fault_user, service_uuid=self.fault_uuid
         )
 
+    def options(self, *_: str) -> None:
+        """A browser asks whether a page of another origin may call."""
+        if "Access-Control-Allow-Methods" not in self._headers:
+            raise HTTPError(405)
+        self.clear_header("Content-Type")
+        self.set_status(204)
+        self.finish()
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """What Tornado itself refuses: no such route, a method that a route does not have, a malformed request."""
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        if status_code == 405:
-            allowed = ", ".join(
-                m for m in ("GET", "POST") if getattr(type(self), m.lower()) is not getattr(RequestHandler, m.lower())
-            )
-            self.set_header("Allow", allowed)
-            fault = Fault(Code.VALUE_INVALID, f"{self.request.path} takes {allowed}, not {self.request.method}")
-        elif status_code == 404:
-            fault = Fault(Code.NOT_FOUND, f"there is nothing at {self.request.path}; docs/rest.md lists the routes")
-        elif isinstance(error, HTTPError) and status_code < 500:
-            fault = Fault(Code.VALUE_INVALID, error.log_message or "bad request")
-        else:
-            fault = Fault(Code.UNKNOWN, "the server failed at this request; its log says how")
+        fault = refused_by_tornado(self, status_code, kwargs.get("exc_info", (None, None, None))[1])
         payload = self.context.message(fault, tag=self.tag, op=self.op, language=self.language)
         self.finish(payload + b"\n")

@@ -24,6 +24,7 @@ from .handlers import (
 from .metrics import MetricsHandler
 from .openapi.handler import Document, OpenApiHandler
 from .operations import Operations
+from .sessions import SessionHandler
 from .sse_frames import event_framing
 from .sse_streams import Streams
 
@@ -44,6 +45,9 @@ ROUTES = (
     Route("GET", "/k12ai/events", AllEventsHandler),
     Route("POST", "/k12ai/framework/{task}", FrameworkHandler),
     Route("POST", "/k12ai/platform/stats", StatsHandler),
+    Route("GET", "/k12ai/session", SessionHandler),
+    Route("POST", "/k12ai/session", SessionHandler),
+    Route("DELETE", "/k12ai/session", SessionHandler),
     Route("GET", "/k12ai/ws", ChannelHandler),
     Route("GET", "/health", HealthHandler),
     Route("GET", "/ready", ReadyHandler),

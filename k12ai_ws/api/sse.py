@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from tornado.httputil import format_timestamp
 from tornado.iostream import IOStream, StreamClosedError
@@ -12,7 +13,7 @@ from tornado.iostream import IOStream, StreamClosedError
 from k12ai_ws.events.feed import Feed, Framing
 from k12ai_ws.events.hub import Hub
 from k12ai_ws.settings import Settings
-from k12ai_ws.wire.bodies import Body, Info
+from k12ai_ws.wire.bodies import Body, Fault, Info
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.filter import EventFilter
 
@@ -26,8 +27,7 @@ STRAY_BYTES = 64 << 10
 """What a client may send after its request, which nobody looks at; more ends the connection."""
 HEAD = (
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n"
-    "X-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\nDate: {}\r\n"
-    "X-Request-ID: {}\r\n\r\n"
+    "X-Accel-Buffering: no\r\nConnection: close\r\nDate: {}\r\nX-Request-ID: {}\r\n{}\r\n"
 )
 """No length and no chunks: the body is all that comes until the connection ends, which a client of HTTP/1.0 knows too,
 and each event's bytes are the same for all clients.
@@ -51,11 +51,14 @@ class Wish:
 
 
 class EventStream:
-    """Use `open`. `spell` makes the envelope of a message of the stream's own, by its body and op."""
+    """Use `open`. `spell` makes the envelope of a message of the stream's own, by its body and op; `headers` are sent
+    beside its own; `watch` is told what to call when the caller is welcome no more, and gives what ends that.
+    """
 
     def __init__(
         self, stream: IOStream, wish: Wish, *, hub: Hub, settings: Settings, frame: Framing,
-        spell: Callable[[Body, str], bytes], request_id: str,
+        spell: Callable[[Body, str], bytes], request_id: str, headers: Mapping[str, str] = MappingProxyType({}),
+        watch: Callable[[Callable[[], None]], Callable[[], None]] = lambda _: lambda: None,
     ) -> None:  # fmt: skip
         self._stream = stream
         self._wish = wish
@@ -64,6 +67,9 @@ class EventStream:
         self._frame = frame
         self._spell = spell
         self._request_id = request_id
+        self._headers = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self._watch = watch
+        self._unwatch: Callable[[], None] = lambda: None
         limit = settings.channel.buffer_bytes
         types = wish.wanted.types
         self._sink: SseSink = (
@@ -79,13 +85,14 @@ class EventStream:
         self._stream.set_nodelay(True)
         state = {"epoch": self._hub.epoch, "head": self._hub.head, "recovered": self._wish.recovered}
         welcome = self._spell(Info(state, code=Code.SUCCESS), "subscribe")
-        head = HEAD.format(format_timestamp(time.time()), self._request_id).encode()
+        head = HEAD.format(format_timestamp(time.time()), self._request_id, self._headers).encode()
         self._sink.send(head + self._frame(welcome, self._wish.after))
         self._feed = self._hub.attach(self._sink, self._frame, self._missed)
         wanted = self._wish.wanted
         if self._wish.job and wanted.types is not None:
             wanted = replace(wanted, types=wanted.types | {"status"})
         self._feed.add(NAME, wanted, self._wish.after, self._wish.prunings)
+        self._unwatch = self._watch(self._no_longer_welcome)
         listening = asyncio.get_running_loop().create_task(self._listen(), name="an event stream's client")
         listening.add_done_callback(lambda _: self._closed(streams))
 
@@ -100,10 +107,15 @@ class EventStream:
 
     def _closed(self, streams: Streams) -> None:
         self._stream.close()
+        self._unwatch()
         streams.discard(self)
         if self._feed is not None:
             self._hub.detach(self._feed)
             self._feed = None
+
+    def _no_longer_welcome(self) -> None:
+        text = "the token or session has expired or was revoked: authenticate again"
+        self.end(self._frame(self._spell(Fault(Code.NOT_AUTHENTICATED, text), "subscribe"), None))
 
     # ---- see sse_streams.Opened
 

@@ -1,5 +1,7 @@
 """`platform` statistics: the monitor's samples and the launcher's runs, put together for one query."""
 
+from k12ai_ws.access.principal import Principal
+from k12ai_ws.access.scope import own
 from k12ai_ws.jobs.manager import JobManager
 from k12ai_ws.launchers.launcher import Launcher, LaunchError
 from k12ai_ws.monitor.containers import container_entries
@@ -18,15 +20,15 @@ class Statistics:
         self._jobs = jobs
         self._launcher = launcher
 
-    async def read(self, query: StatsQuery) -> Info:
-        """The items that the query selects, as the user's document spells them."""
+    async def read(self, query: StatsQuery, principal: Principal) -> Info:
+        """The items that the query selects, as the user's document spells them; of containers the caller's own."""
         items = select(query.model_dump(exclude_none=True))
         containers = "containers" in items
         stats = await self._monitor.snapshot(items | {"gpus"} if containers else items)  # a container shows its GPU use
         content = stats.info(items)
         if containers:
             try:
-                content["containers"] = await self._containers(stats.gpu_reading)
+                content["containers"] = own(principal, await self._containers(stats.gpu_reading))
             except LaunchError as error:  # an engine that is gone does not hide the host
                 content["containers"] = []
                 problems = content.get("problems")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from k12ai_ws.access.redaction import Redaction, hide_in
 from k12ai_ws.drivers.registry import Registry
 from k12ai_ws.jobs.life import status_of
 from k12ai_ws.jobs.queue import Place
@@ -12,11 +13,13 @@ from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.status import JobStatus
 
 
-def job_view(record: JobRecord, places: Mapping[str, Place]) -> dict[str, Json]:
+def job_view(record: JobRecord, places: Mapping[str, Place], redaction: Redaction) -> dict[str, Json]:
     """One job: request, state, timings (milliseconds since the epoch, and RFC 3339), last metrics and error.
 
     Of a job that waits (it is in `places`) also `queue`: `{position, waiting, reason}`; otherwise that is null.
+    Secrets among the parameters are not shown, nor where the job told them.
     """
+    secrets = redaction.secrets(record.params)
     place = places.get(record.job_id) if record.status is JobStatus.QUEUED else None
     started, ended = record.started_ms, record.ended_ms
     times = {"created": record.created_ms, "started": started, "ended": ended}
@@ -37,17 +40,17 @@ def job_view(record: JobRecord, places: Mapping[str, Place]) -> dict[str, Json]:
             "user": record.user,
             "service_name": record.service_name,
             "service_uuid": record.service_uuid,
-            "service_params": dict(record.params),
+            "service_params": hide_in(redaction.shown(record.params), secrets),
         }
         | ({} if record.log_rules is None else {"log_rules": list(record.log_rules)}),
-        "status": status_of(record).body(record.language),
+        "status": hide_in(status_of(record).body(record.language), secrets),
         "timings": timings,
         "launcher": record.launcher,
         "resources": dict(record.resources),
         "queue": place and {"position": place.position, "waiting": place.waiting, "reason": place.reason},
-        "metrics": record.last_metrics,
-        "progress": record.last_progress,
-        "error": record.last_error,
+        "metrics": hide_in(record.last_metrics, secrets),
+        "progress": hide_in(record.last_progress, secrets),
+        "error": hide_in(record.last_error, secrets),
     }
 
 

@@ -23,6 +23,8 @@ COMMANDS = (
     Command("jobs", "jobs", "list jobs, or show one"),
     Command("stop", "stop", "stop a job"),
     Command("stats", "stats", "CPU, GPU, disks and running jobs of the server's machine"),
+    Command("token", "token", "make, list and revoke the tokens that let callers in"),
+    Command("user", "user", "add, list and remove users who log in with a password"),
     Command("doctor", "checkup", "what this machine has and lacks, and what to do about it"),
     Command("prune", "prune", "remove what the settings no longer keep, or say what would go"),
     Command("parse", "parse", "read a saved log and print the events it gives; needs no server"),

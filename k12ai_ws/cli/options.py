@@ -3,7 +3,9 @@
 import argparse
 import os
 import re
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal, get_args
 
 Language = Literal["en", "zh"]  # as in wire.codes, which `--help` need not load
@@ -24,6 +26,13 @@ def add_server(parser: argparse.ArgumentParser) -> None:
         "--server",
         metavar="URL",
         help="the server's address (default: $K12AI_SERVER_URL, or where `k12ai serve` listens by its settings)",
+    )
+    parser.add_argument(
+        "--token-file",
+        metavar="FILE",
+        type=Path,
+        help="holds the token that the server wants (default: $K12AI_TOKEN, or ~/.config/k12ai/token); - reads it from "
+        "standard input",
     )
     add_output(parser)
 
@@ -54,6 +63,37 @@ def server_address(args: argparse.Namespace, environ: Mapping[str, str] = os.env
     # A server that listens everywhere is reached on this machine's loopback.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(server.host, server.host)  # noqa: S104
     return f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
+
+
+def default_token_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """`$XDG_CONFIG_HOME/k12ai/token`, by default `~/.config/k12ai/token`."""
+    return Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "k12ai" / "token"
+
+
+def token(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The token that `--token-file`, the environment or the file in its usual place hold; None where none does.
+
+    It has no option of its own: what stands on a command line, everybody on the machine can read. Raises CommandFailed
+    for a file that cannot be read.
+    """
+    from .exits import CommandFailed
+
+    path: Path | None = args.token_file
+    if path is None:
+        if environ.get("K12AI_TOKEN"):
+            return environ["K12AI_TOKEN"].strip()
+        path = default_token_file(environ)
+        if not path.is_file():
+            return None
+    try:
+        text = sys.stdin.readline() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise CommandFailed(f"the token in {path} cannot be read: {getattr(e, 'strerror', None) or e}") from e
+    if not text.strip():
+        raise CommandFailed(f"{path} holds no token: put the one line there that `k12ai token create` printed")
+    if str(path) != "-" and path.stat().st_mode & 0o077:
+        print(f"{path} can be read by others than you: chmod 600 {path}", file=sys.stderr)
+    return text.strip()
 
 
 def identifier(text: str) -> str:

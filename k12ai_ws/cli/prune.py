@@ -120,8 +120,8 @@ async def _alone(settings: "Settings", *, compact: bool) -> "tuple[Sweep, int | 
     import asyncio
     import os
 
-    from k12ai_ws.app import StartError, take_data_dir
     from k12ai_ws.retaining import compacted, prune
+    from k12ai_ws.starting import StartError, take_data_dir
 
     try:
         lock = take_data_dir(settings.data_dir)

@@ -40,7 +40,7 @@ def examples(_command: str) -> str:
 examples:
   k12ai serve
   k12ai serve --port 0 --data-dir ./data --json
-  k12ai serve --config k12ai.toml --host 0.0.0.0
+  k12ai serve --config k12ai.toml --host 0.0.0.0     needs tokens and TLS: docs/security.md
 Prints one line when it is ready. Ctrl-C or SIGTERM ends it in good order: running jobs go on, and the next server
 takes them up again. A second one ends it at once."""
 
@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """Serves until SIGINT or SIGTERM."""
     import asyncio
 
+    from k12ai_ws.access.serverlog import clean
     from k12ai_ws.app import Server, StartError
     from k12ai_ws.serverlog import install
     from k12ai_ws.settings import SettingsError, load_settings
@@ -65,8 +66,7 @@ def run(args: argparse.Namespace) -> int:
     raise_open_files()
     try:
         settings = load_settings(args.config, {k: v for k, v in overrides.items() if v})
-        # Here goes what takes secrets out of the log: `redact=`.
-        log = install(STDERR, form=settings.log.format, level=settings.log.level)
+        log = install(STDERR, form=settings.log.format, level=settings.log.level, redact=clean)
         try:
             with tidy_after_failure(settings.data_dir, (SettingsError, StartError)):
                 asyncio.run(serve(Server(settings, log_dropped=lambda: log.dropped), as_json=args.json))

@@ -26,7 +26,7 @@ from .errors import (
 )
 from .message import Message
 from .reconnect import Lost
-from .rest import AddressError
+from .rest import AddressError, TokenError
 
 __all__ = [
     "AddressError",
@@ -45,6 +45,7 @@ __all__ = [
     "Pruned",
     "Refused",
     "ServerFailed",
+    "TokenError",
     "TooMany",
     "Unreachable",
 ]

@@ -15,7 +15,7 @@ from .errors import JobOver, Pruned, refusal
 from .follow import Following, Position
 from .message import Message
 from .reconnect import Lost, Reconnecting
-from .rest import Rest, normal_address
+from .rest import Rest, bearer, normal_address
 
 TERMINAL_VALUES = frozenset(status.value for status in TERMINAL)
 STATS = "stats"
@@ -33,7 +33,7 @@ class Client:
     """A server's client. Use it as an async context manager, or call `close`.
 
     `language` is what descriptions come in (None: the server's own); `timeout_s` bounds each request;
-    `backoff` is how lost streams come back.
+    `backoff` is how lost streams come back. `token` is what `k12ai token create` gave, where the server wants one.
     """
 
     def __init__(
@@ -41,14 +41,15 @@ class Client:
         address: str,
         *,
         language: Language | None = None,
+        token: str | None = None,
         timeout_s: float = 30.0,
         backoff: Backoff | None = None,
     ) -> None:
-        """Raises AddressError (a ValueError) for what is no address; connects to nothing yet."""
+        """Raises AddressError and TokenError (ValueErrors) for what is no address or token; connects to nothing yet."""
         self.address = normal_address(address)
         self._timeout_s = timeout_s
         self._backoff = backoff or Backoff()
-        self._headers = {} if language is None else {"Accept-Language": language}
+        self._headers = ({} if language is None else {"Accept-Language": language}) | bearer(token)
         self._rest = Rest(self.address, self._headers, timeout_s)
 
     async def __aenter__(self) -> Self:

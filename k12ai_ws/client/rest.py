@@ -20,6 +20,19 @@ class AddressError(ValueError):
     """The server's address cannot be used; the text says what would be right."""
 
 
+class TokenError(ValueError):
+    """What was given as a token cannot be one; the text does not repeat it."""
+
+
+def bearer(token: str | None) -> dict[str, str]:
+    """The header that carries the token; none for None. Raises TokenError for what no header can carry."""
+    if token is None:
+        return {}
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise TokenError("this is no token: give the one line, k12ai_..., that `k12ai token create` printed")
+    return {"Authorization": f"Bearer {token}"}
+
+
 def normal_address(address: str) -> str:
     """`address` as `http://HOST:PORT`, without a slash at the end. Raises AddressError.
 

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
+from k12ai_ws.access.redaction import Redaction
 from k12ai_ws.drivers.registry import Registry
 from k12ai_ws.launchers.launcher import Handle, LaunchError
 from k12ai_ws.logs.rules import ConfiguredRule
@@ -28,6 +29,7 @@ from .reading import encode_event
 from .repeats import Repeats
 from .run import Run
 from .runner import Runner
+from .secrets import guarded
 from .starting import Starting, occupied, require_same
 from .workspace import DRIVER_TIMEOUT_S, DriverHost, Folders
 
@@ -54,6 +56,7 @@ class JobManager:
         budget: Budget = Budget(),  # noqa: B008 - frozen
         look_again_s: float = LOOK_AGAIN_S,
         log_rules: Sequence[ConfiguredRule] = (),
+        redaction: Redaction | None = None,
     ) -> None:
         """`gpus` is the pool that jobs lease from (None: there is no GPU); `budget` is what jobs may hold together."""
         self._store = store
@@ -67,6 +70,7 @@ class JobManager:
             default_time_limit_s=default_time_limit_s,
         )
         self._admission = Admission(queue, gpus or GpuPool(), runner.launcher.capacity, budget)
+        self._redaction = redaction or Redaction(())
         self._clock_ms = clock_ms
         self._new_id = new_id
         self._default_time_limit_s = default_time_limit_s
@@ -81,11 +85,6 @@ class JobManager:
     def registry(self) -> Registry:
         """The services that jobs can be started of."""
         return self._hosts.registry
-
-    @property
-    def launcher_name(self) -> str:
-        """Where jobs run."""
-        return self._runner.launcher.name
 
     def active(self) -> Sequence[JobRecord]:
         """The records of all jobs that have not ended, as they are now."""
@@ -165,7 +164,7 @@ class JobManager:
             raise Refusal(Fault(e.code, e.message)) from e
         asked = resources.model_dump(mode="json", exclude_none=True)
         await self._admission.require_possible(Need.of(asked))
-        return replace(record, resources=asked, **checked)
+        return await guarded(replace(record, resources=asked, **checked), self._redaction)
 
     async def _admit(self, run: Run | None = None) -> Sequence[StoredEvent]:
         """Lets waiting jobs go; where `run` is among them, returns the events of its going."""
@@ -222,7 +221,7 @@ class JobManager:
         """
         launcher = self._runner.launcher
         adopted = await launcher.adopt()  # before any launch: it clears half-made runs away
-        for record in await self._store.active_jobs():
+        for record in [await guarded(stored, self._redaction) for stored in await self._store.active_jobs()]:
             run = Run(record, self._store, self._clock_ms)
             self._active[record.key] = self._by_id[record.job_id] = run
             if record.status is JobStatus.QUEUED:

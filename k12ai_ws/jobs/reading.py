@@ -4,6 +4,7 @@ import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from k12ai_ws.access.redaction import without
 from k12ai_ws.launchers.launcher import Chunk
 from k12ai_ws.logs.pipeline import Pipeline
 from k12ai_ws.store.store import LogPosition, NewEvent
@@ -24,9 +25,9 @@ SUSPECT_LINES = 50
 
 
 def encode_event(record: JobRecord, body: Body, at_ms: int) -> NewEvent:
-    """A job's event as the store takes it: enveloped and encoded, without `seq`."""
+    """A job's event as the store takes it: enveloped and encoded, without `seq`, and without the job's secrets."""
     message = envelope(
-        body,
+        without(body, record.secrets),
         tag="framework",
         op=record.op,
         at_ms=at_ms,
@@ -177,7 +178,9 @@ class LogReader:
         events: list[NewEvent] = []
         printed: list[str] = []  # the lines of the chunk that the events are of
         before: object = None
-        for at_ms, event in found:
+        secrets = self._record.secrets
+        for at_ms, told in found:
+            event = without(told, secrets)
             printed, before = printed if isinstance(before, LogLines) or not isinstance(event, LogLines) else [], event
             try:
                 _check(event)

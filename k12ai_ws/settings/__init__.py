@@ -4,6 +4,7 @@
 holds the sections of one concern, `settings.py` puts them together.
 """
 
+from .access import AccessSettings
 from .events import LogsSettings, StatsSettings, StoreSettings
 from .jobs import DockerSettings, FolderSettings, JobsSettings
 from .operations import LogSettings, ShutdownSettings
@@ -12,6 +13,7 @@ from .server import ChannelSettings, LimitsSettings, ServerSettings, SseSettings
 from .settings import Settings, SettingsError, default_data_dir, load_settings
 
 __all__ = [
+    "AccessSettings",
     "ChannelSettings",
     "DockerSettings",
     "FolderSettings",

@@ -1,11 +1,13 @@
 """Where the server listens and what a client may send: `[server]`, `[channel]` and `[sse]`."""
 
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from .section import Bytes, Count, Seconds, Section
+from .section import Bytes, Count, Seconds, Section, absolute
 
 PER_ADDRESS = "Of one address; no default: as many as in all where the server listens on loopback, else a quarter."
 
@@ -16,13 +18,27 @@ class ServerSettings(Section):
     host: str = Field(
         default="127.0.0.1",
         min_length=1,
-        description="Address to listen on. There is no authentication yet: keep it on loopback.",
+        description="Address to listen on. One that other machines reach needs tokens, and TLS: docs/security.md.",
     )
     port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8170, description="TCP port; 0 takes any free one.")
+    tls_cert: Path | None = Field(
+        default=None, description="Certificate (PEM, with its chain) for TLS of the server's own; no default: none."
+    )
+    tls_key: Path | None = Field(default=None, description="The certificate's private key (PEM).")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Names by which clients may call, as in the header Host, without a port. On loopback they come to "
+        "localhost and 127.0.0.1; elsewhere, with none named here, any name is taken.",
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        default=(),
+        description="Other origins whose pages may call with a token, such as https://school.example; a page of the "
+        "server's own origin always may.",
+    )
     trusted_proxies: tuple[str, ...] = Field(
         default=(),
-        description="Proxies before the server, as addresses or networks: their X-Forwarded-For says whose request it "
-        "is. Nobody else's is believed.",
+        description="Addresses or networks of proxies with TLS in front of the server. Their X-Forwarded-For and "
+        "X-Forwarded-Proto are believed; where the server has no TLS of its own, others must come through them.",
     )
     max_body_bytes: Bytes = Field(default=1 << 20, description="Largest request body, in bytes; more is answered 413.")
     body_timeout_s: Seconds = Field(
@@ -44,6 +60,28 @@ class ServerSettings(Section):
                     f"{entry!r} is no address or network, such as 10.0.0.7, 10.0.0.0/8 or fd00::/8"
                 ) from None
         return value
+
+    @field_validator("tls_cert", "tls_key")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value and absolute(value)
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            parts = urlsplit(text)
+            if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != text or not parts.netloc:
+                raise ValueError(f"{text!r} is no origin, such as https://school.example or http://localhost:3000")
+        return tuple(text.lower() for text in value)
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if not text or set(text) & set("/*@ \t") or (":" in text and not text.startswith("[")):
+                raise ValueError(f"{text!r} is no host's name, such as ai.school.example (without a port)")
+        return tuple(text.lower().strip("[]") for text in value)
 
 
 class LimitsSettings(Section):

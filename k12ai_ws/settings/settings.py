@@ -12,6 +12,7 @@ from pydantic_settings import SettingsError as UnreadableVariable
 from k12ai_ws.wire.codes import Language
 from k12ai_ws.wire.requests import fields_of, message_of
 
+from .access import AccessSettings
 from .events import LogsSettings, StatsSettings, StoreSettings
 from .jobs import DockerSettings, FolderSettings, JobsSettings
 from .operations import LogSettings, ShutdownSettings
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     limits: LimitsSettings = LimitsSettings()
     channel: ChannelSettings = ChannelSettings()
     sse: SseSettings = SseSettings()
+    access: AccessSettings = AccessSettings()
     jobs: JobsSettings = JobsSettings()
     docker: DockerSettings = DockerSettings()
     store: StoreSettings = StoreSettings()

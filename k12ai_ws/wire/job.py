@@ -41,6 +41,9 @@ class JobRecord:
 
     `log_rules` are the request's rules for its log, `configured_rules` the operator's at the time of the start: a
     restarted server reads on with the same. None: there are none.
+
+    `secrets` are texts among `params` that no event may tell (the job itself gets them), longest first. They are found
+    anew in `params` when a job is taken up, and stand in no stored record, which is written again and again.
     """
 
     job_id: str
@@ -72,6 +75,7 @@ class JobRecord:
     request_digest: str | None = None
     log_rules: Sequence[Json] | None = None
     configured_rules: Sequence[Json] | None = None
+    secrets: Sequence[str] = ()
 
     @property
     def op(self) -> str:
@@ -84,8 +88,8 @@ class JobRecord:
         return (self.user, self.service_uuid)
 
     def to_json(self) -> dict[str, Json]:
-        """Every field, as JSON values."""
-        out = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """Every field but `secrets`, as JSON values."""
+        out = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "secrets"}
         return out | {"status": self.status.value, "reason": self.reason and self.reason.value}
 
     @classmethod

@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from .bodies import Fault, Json
 from .codes import Code
 from .job import MAX_LOG_RULES
-from .status import JobStatus
 
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 NAME = r"^[a-z][a-z0-9_]{0,63}$"
@@ -116,7 +115,7 @@ class StatsQuery(Request):
 
 
 class StatsRequest(Request):
-    """`POST /k12ai/platform/stats`. `username` and `password` are accepted and not used yet."""
+    """`POST /k12ai/platform/stats`. `password` is looked at only where the operator made password users."""
 
     model_config = ConfigDict(
         json_schema_extra={  # an asynchronous answer is pushed to somebody
@@ -128,7 +127,7 @@ class StatsRequest(Request):
     )
 
     username: Annotated[str, StringConstraints(max_length=64)] | None = None
-    password: Annotated[str, StringConstraints(max_length=1024)] | None = None
+    password: Annotated[SecretStr, Field(max_length=1024)] | None = None
     asynchronous: bool = Field(default=False, alias="async")
     query: StatsQuery = StatsQuery()
 
@@ -137,6 +136,37 @@ class ChannelStatsRequest(StatsRequest):
     """`stats` over the channel; `every` (seconds) streams them until the id is unsubscribed."""
 
     every: Annotated[float, Field(ge=0.2, le=3600)] | None = None
+
+
+class SessionRequest(Request):
+    """`POST /k12ai/session`: a token, or a password user's name and password."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": ["token"],
+                    "properties": {
+                        "token": {"type": "string"},
+                        "username": {"type": "null"},
+                        "password": {"type": "null"},
+                    },
+                },
+                {
+                    "required": ["username", "password"],
+                    "properties": {
+                        "token": {"type": "null"},
+                        "username": {"type": "string"},
+                        "password": {"type": "string"},
+                    },
+                },
+            ]
+        }
+    )
+
+    token: Annotated[SecretStr, Field(max_length=256)] | None = None
+    username: Annotated[str, StringConstraints(max_length=64)] | None = None
+    password: Annotated[SecretStr, Field(max_length=1024)] | None = None
 
 
 class FilterRequest(Request):
@@ -178,66 +208,6 @@ class SubscribeRequest(Request):
 
 class Empty(Request):
     """A request without fields of its own: `unsubscribe`, `ping`."""
-
-
-class JobsQuery(Request):
-    """The query of `GET /k12ai/framework/jobs`. `cursor` is what the page before gave as `next`."""
-
-    user: Identifier | None = None
-    service_uuid: Identifier | None = None
-    service_name: Name | None = None
-    status: JobStatus | None = Field(default=None, strict=False)
-    limit: Annotated[int, Field(ge=1, le=500, strict=False)] = 50
-    cursor: Annotated[str, StringConstraints(pattern=CURSOR)] | None = None
-
-
-class EventsQuery(Request):
-    """The query of `GET /k12ai/framework/jobs/{job_id}/events`. `type` is a comma-separated list.
-
-    `after` is a seq (strictly after it), `start` or `now`; what it is by default, each address says.
-    """
-
-    after: Seq | Literal["start", "now"] | None = None
-    epoch: Annotated[str, StringConstraints(max_length=64)] | None = None
-    type: str | None = Field(default=None, json_schema_extra={"pattern": TYPES})
-    limit: Annotated[int, Field(ge=1, le=1000, strict=False)] = 500
-
-    @field_validator("after", mode="before")
-    @classmethod
-    def _digits_or_word(cls, value: object) -> object:
-        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value) and int(value) <= MAX_SEQ:
-            return int(value)
-        if value in (None, "start", "now"):
-            return value
-        raise PydanticCustomError("seq_or_word", f"must be a seq (digits, at most {MAX_SEQ}), start, or now")
-
-    @field_validator("type")
-    @classmethod
-    def _known_types(cls, value: str | None) -> str | None:
-        known = ("status", "metrics", "progress", "log", "error", "info")
-        for name in value.split(",") if value is not None else ():
-            if name not in known:
-                raise ValueError(f"{name!r} is no event type; give one or more of {', '.join(known)}")
-        return value
-
-    @property
-    def types(self) -> frozenset[str] | None:
-        """The event types asked for, or None."""
-        return frozenset(self.type.split(",")) if self.type is not None else None
-
-    @property
-    def values(self) -> int:
-        """How many values stand in its lists."""
-        return 0 if self.type is None else self.type.count(",") + 1
-
-
-class AllEventsQuery(EventsQuery):
-    """The query of `GET /k12ai/events`: the events of all jobs, or of those that match."""
-
-    user: Identifier | None = None
-    service_uuid: Identifier | None = None
-    service_name: Name | None = None
-    job_id: Identifier | None = None
 
 
 def fields_of(error: ValidationError, root: Sequence[str | int] = ()) -> list[dict[str, Json]]:

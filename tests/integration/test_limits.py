@@ -116,7 +116,7 @@ async def test_connections_of_one_address(serve):
 
 async def test_a_trusted_proxys_connections_count_in_all_only(serve):
     limits = {"max_connections_per_address": 2, "max_connections": 4}
-    client = await serve({"limits": limits, "server": {"trusted_proxies": [OTHER]}})
+    client = await serve({"limits": limits, "server": {"trusted_proxies": [OTHER]}, "access": {"mode": "off"}})
     held = await silent(client, 3, OTHER)
     assert (await raw_get(client, source=OTHER, X_Forwarded_For="192.0.2.1"))[0] == 200
     held += await silent(client, 1, OTHER)
@@ -277,7 +277,9 @@ async def test_requests_of_one_address(serve):
 
 
 async def test_requests_behind_a_proxy_count_for_whom_it_names(serve):
-    client = await serve({"server": {"max_requests_running_per_address": 1, "trusted_proxies": [OTHER]}})
+    client = await serve(
+        {"server": {"max_requests_running_per_address": 1, "trusted_proxies": [OTHER]}, "access": {"mode": "off"}}
+    )
     ann, bob = {"X_Forwarded_For": "198.51.100.1"}, {"X_Forwarded_For": "1.2.3.4, 198.51.100.2"}
     held = [await held_request(client, OTHER, **ann)]
     refused = await until_refused(client, JOBS, source=OTHER, **ann)
@@ -349,6 +351,7 @@ async def test_streams_in_all_and_of_one_address(serve):
 async def test_streams_and_websockets_behind_a_proxy_count_for_whom_it_names(serve):
     settings = {
         "server": {"trusted_proxies": [OTHER]},
+        "access": {"mode": "off"},
         "sse": {"max_streams_per_address": 1},
         "channel": {"max_connections_per_address": 1},
     }

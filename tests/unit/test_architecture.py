@@ -13,6 +13,7 @@ PLUGINS = [p.parent for p in sorted((ROOT / "plugins").glob("*/pyproject.toml"))
 ORDER = (
     "wire",
     "serverlog",
+    "access",
     "logs",
     "drivers",
     "launchers",
@@ -28,17 +29,21 @@ ORDER = (
 ALLOWED = {stage: set(ORDER[: i + 1]) for i, stage in enumerate(ORDER)} | {
     "settings": {"settings", "logs", "wire"},
     "client": {"client", "wire"},
-    "cli": {"cli", "client", "settings", "app", "serverlog", "retaining", "retention"}
+    "cli": {"cli", "client", "settings", "starting", "app", "serverlog", "access", "retaining", "retention"}
     | {"logs", "drivers", "monitor", "wire"},
     "testing": {"testing", *ORDER} - {"api"},
     "identity": {"identity", "launchers"},
+    "starting": {"starting", "settings"},
+    "admitting": {"admitting", "starting", "settings", "access"},
+    "ending": {"ending", "settings", "store", "events", "api"},
     "launching": {"launching", "identity", "settings", "launchers", "wire"},
     "retaining": {"retaining", "identity", "settings", "store", "retention"},
-    "app": {"app", "launching", "retaining", "settings", *ORDER},
+    "app": {"app", "starting", "admitting", "ending", "launching", "retaining", "settings", *ORDER},
     "__init__": set(),
 }
+ALLOWED["access"].add("settings")
 ALLOWED["api"].add("settings")
-"""The doors take their bounds from the settings, which know only the wire."""
+"""Both take their bounds from the settings, which know only the wire (and how rules are read)."""
 
 MAX_LINES = 300
 

@@ -13,7 +13,7 @@ from threading import Thread
 
 import pytest
 
-from k12ai_ws.app import GOODBYE_S
+from k12ai_ws.ending import GOODBYE_S
 from k12ai_ws.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]

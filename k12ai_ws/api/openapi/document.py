@@ -61,7 +61,7 @@ def build(
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "security": [{}, {"bearer": []}],
+        "security": [{}, {"bearer": []}, {"session": []}],
         "paths": paths,
         "components": {
             "schemas": components,
@@ -71,7 +71,13 @@ def build(
                     "type": "http",
                     "scheme": "bearer",
                     "description": "A token of `k12ai token create`. On loopback none is needed by default.",
-                }
+                },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "k12ai_session",
+                    "description": "The cookie of `POST /k12ai/session`; behind TLS its name begins with `__Host-`.",
+                },
             },
         },
     }

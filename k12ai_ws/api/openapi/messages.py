@@ -119,6 +119,22 @@ JOB = thing(
         "error": FREE_OR_NULL,
     }
 )
+SESSION = thing(
+    {
+        "session": thing(
+            {
+                "by": {"type": "string", "enum": ["local", "token", "session", "password"]},
+                "id": TEXT,
+                "user": TEXT_OR_NULL,
+                "admin": FLAG,
+                "csrf_header": TEXT,
+                "expires": {"type": "integer", "description": "Milliseconds since the epoch, of a session."},
+                "expires_datetime": TEXT,
+            },
+            optional=("expires", "expires_datetime"),
+        )
+    }
+)
 SERVICES = thing(
     {
         "services": many(
@@ -192,6 +208,7 @@ def schemas() -> dict[str, Schema]:
         "OneJob": message("info", thing({"job": ref("Job")})),
         "Events": message("info", EVENTS),
         "Stats": message("info", STATS),
+        "Session": message("info", SESSION),
         "Ready": message("info", READY),
     }
 

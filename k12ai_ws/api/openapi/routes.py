@@ -6,7 +6,8 @@ from typing import NamedTuple
 from pydantic import BaseModel
 
 from k12ai_ws.wire.codes import Code
-from k12ai_ws.wire.requests import AllEventsQuery, EventsQuery, FrameworkRequest, JobsQuery, StatsRequest
+from k12ai_ws.wire.queries import AllEventsQuery, EventsQuery, JobsQuery
+from k12ai_ws.wire.requests import FrameworkRequest, SessionRequest, StatsRequest
 
 JSON = "application/json"
 PLAIN = "text/plain"
@@ -39,7 +40,14 @@ class Described(NamedTuple):
     envelope: bool = True
 
 
-EVERYWHERE = (Code.VALUE_INVALID, Code.NOT_ALLOWED, Code.PAYLOAD_TOO_LARGE, Code.TOO_MANY, Code.UNKNOWN)
+EVERYWHERE = (
+    Code.VALUE_INVALID,
+    Code.NOT_AUTHENTICATED,
+    Code.NOT_ALLOWED,
+    Code.PAYLOAD_TOO_LARGE,
+    Code.TOO_MANY,
+    Code.UNKNOWN,
+)
 """Codes that any request may be answered with."""
 JOB_REFUSED = (
     Code.STOPPED,
@@ -130,6 +138,23 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
         },
         body=StatsRequest,
         errors=(Code.KEY_MISSING, Code.NOT_JSON),
+    ),
+    ("GET", "/k12ai/session"): Described(
+        "whoAmI", "Who calls", {200: Success("The caller: its kind, id, user, and whether it is an admin.", "Session")}
+    ),
+    ("POST", "/k12ai/session"): Described(
+        "logIn",
+        "Make a session for a page",
+        {200: Success("The session; its cookie is HttpOnly. What changes something needs `csrf_header`.", "Session")},
+        "Give either `token`, or `username` and `password` of a user that the operator made.",
+        body=SessionRequest,
+        errors=(Code.KEY_MISSING, Code.NOT_JSON),
+    ),
+    ("DELETE", "/k12ai/session"): Described(
+        "logOut",
+        "End the session that the request came with",
+        {200: Success("It is ended, and its cookie cleared.", "Acknowledgement")},
+        errors=(Code.NOT_FOUND,),
     ),
     ("GET", "/k12ai/ws"): Described(
         "openChannel",

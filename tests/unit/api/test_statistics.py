@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from k12ai_ws.access.principal import LOCAL
 from k12ai_ws.api.statistics import Statistics
 from k12ai_ws.launchers.launcher import LaunchError
 from k12ai_ws.monitor.gpus import GpuReading
@@ -33,10 +34,10 @@ async def test_an_engine_that_is_gone_is_a_problem_of_the_containers_alone(tmp_p
     monitor = Monitor(disks=[tmp_path], gpus=NoGpus())
     statistics = Statistics(monitor, NoJobs(), Gone())  # type: ignore[arg-type]
     gone = {"item": "containers", "message": "the engine does not answer"}
-    info = (await statistics.read(StatsQuery())).content
+    info = (await statistics.read(StatsQuery(), LOCAL)).content
     assert info["disks"]
     assert info["containers"] == []
     assert info["problems"] == [{"item": "gpus", "message": "GPU 0: GPU is lost"}, gone]
-    info = (await statistics.read(StatsQuery(containers=True))).content
+    info = (await statistics.read(StatsQuery(containers=True), LOCAL)).content
     assert info == {"containers": [], "problems": [gone]}
     await monitor.close()

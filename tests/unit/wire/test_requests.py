@@ -8,17 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k12ai_ws.wire.codes import Code
+from k12ai_ws.wire.queries import AllEventsQuery, EventsQuery, JobsQuery
 from k12ai_ws.wire.requests import (
     MAX_FIELDS,
     MAX_SEQ,
-    AllEventsQuery,
     ChannelStatsRequest,
     Empty,
-    EventsQuery,
     FilterRequest,
     FrameworkRequest,
     Header,
-    JobsQuery,
     Refusal,
     StatsRequest,
     SubscribeRequest,

@@ -1,0 +1,71 @@
+"""The access file as the commands `token` and `user` use it, whether a server runs or not."""
+
+import argparse
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .exits import CommandFailed
+from .options import add_output
+
+if TYPE_CHECKING:
+    from k12ai_ws.access.file import AccessFile
+    from k12ai_ws.settings import Settings
+
+
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """`--config`, `--data-dir`, and the output options."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the settings that the server takes")
+    parser.add_argument("--data-dir", type=Path, metavar="D", help="the server's data folder")
+    add_output(parser)
+
+
+def settings_of(args: argparse.Namespace) -> "Settings":
+    """The server's settings. Raises CommandFailed."""
+    from k12ai_ws.settings import SettingsError, load_settings
+
+    try:
+        return load_settings(args.config, {} if args.data_dir is None else {"data_dir": args.data_dir})
+    except SettingsError as e:
+        raise CommandFailed(str(e)) from e
+
+
+@contextlib.contextmanager
+def access_file(settings: "Settings") -> Iterator["AccessFile"]:
+    """The data folder's access file, made where there is none. Raises CommandFailed."""
+    from k12ai_ws.access.file import NAME, AccessError, AccessFile
+
+    folder = settings.data_dir
+    if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+        raise CommandFailed(f"{folder} belongs to another user: call this as the user that the server runs as")
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.closing(AccessFile(folder / NAME)) as file:
+            yield file
+    except (AccessError, OSError) as e:
+        raise CommandFailed(str(e)) from e
+
+
+def note(settings: "Settings", op: str, **facts: object) -> None:
+    """Writes into the audit log that whoever is logged in on this machine did this. Raises CommandFailed."""
+    import time
+
+    from k12ai_ws.access.audit import FOLDER, AuditFiles, entry
+
+    files = AuditFiles(settings.data_dir / FOLDER, settings.access.audit_bytes, settings.access.audit_files)
+    line = entry(op, "ok", time.time_ns() // 1_000_000, None, local_uid=os.getuid(), **facts)
+    try:
+        files.append([line])
+    except OSError as e:
+        raise CommandFailed(f"it is done, but the audit log cannot be written: {e}") from e
+
+
+def utc(at_ms: int | None) -> str:
+    """`2026-11-23 09:15:02`, or nothing."""
+    from k12ai_ws.wire.envelope import rfc3339
+
+    from .output import short_time
+
+    return "" if at_ms is None else short_time(rfc3339(at_ms))

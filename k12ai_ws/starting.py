@@ -1,0 +1,57 @@
+"""What a server takes hold of before it makes anything: its data folder, its sockets, its certificate."""
+
+import fcntl
+import os
+import ssl
+from pathlib import Path
+from socket import socket
+
+from tornado.netutil import bind_sockets
+
+from k12ai_ws.settings.server import ServerSettings
+
+
+class StartError(Exception):
+    """The server cannot start; the text says why, and what to do."""
+
+
+def take_data_dir(path: Path) -> int:
+    """Makes the data folder, private to this user, and locks it: one server per folder. Raises StartError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(path / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as e:
+        raise StartError(f"the data folder {path} cannot be used: {e.strerror}; choose another --data-dir") from e
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise StartError(f"another server uses the data folder {path}: stop it, or choose another --data-dir") from None
+    return lock
+
+
+def bind(server: ServerSettings) -> list[socket]:
+    """The listening sockets. Raises StartError where the address cannot be had."""
+    try:
+        return list(bind_sockets(server.port, address=server.host))
+    except OSError as e:
+        raise StartError(
+            f"cannot listen on {server.host}:{server.port}: {e.strerror or e}; "
+            "choose another --port (0 takes any free one)"
+        ) from e
+
+
+def own_tls(server: ServerSettings) -> ssl.SSLContext | None:
+    """TLS of the server's own. Raises StartError for a certificate or key that cannot be used."""
+    cert, key = server.tls_cert, server.tls_key
+    if cert is None:
+        if key is not None:
+            raise StartError("server.tls_key needs server.tls_cert, the certificate that belongs to it")
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(cert, key)
+    except (OSError, ValueError) as e:  # ssl.SSLError is an OSError
+        raise StartError(f"TLS: {cert} (server.tls_cert) and {key or cert} (server.tls_key) cannot be used: {e}") from e
+    return context
