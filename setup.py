@@ -15,6 +15,7 @@ TEST = [
     "ruff>=0.8",
     "schemathesis>=4.10",
     "setuptools>=77",
+    "trustme>=1.1",
     "types-jsonschema",
     "types-psutil",
 ]
