@@ -5,17 +5,16 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from k12ai_ws.access.principal import Caller
 from k12ai_ws.access.scope import narrow
 from k12ai_ws.events.feed import Feed
 from k12ai_ws.serverlog import note
 from k12ai_ws.wire.bodies import ACKNOWLEDGED, Body, Fault, Info
-from k12ai_ws.wire.codes import Code
+from k12ai_ws.wire.codes import Code, Language
 from k12ai_ws.wire.envelope import with_id
-from k12ai_ws.wire.filter import EventFilter
 from k12ai_ws.wire.requests import (
     ChannelStatsRequest,
     Empty,
-    FilterRequest,
     Header,
     Refusal,
     SubscribeRequest,
@@ -26,62 +25,76 @@ from k12ai_ws.wire.requests import (
 
 from .connections import Connections
 from .context import Context
-from .frames import text_frame
-from .handshake import HandshakeHandler
 from .operations import Operations, named_in
 from .places import require_few
 from .pulse import Beat, Pulse
 from .resume import missed, not_kept
-from .sink import StreamSink
-
-MAX_REASON = 123
-"""Bytes of a Close frame's reason (RFC 6455, section 5.5)."""
+from .websocket.connection import Connection
+from .websocket.frames import text_frame
 
 log = logging.getLogger(__name__)
 
 
-class ChannelHandler(HandshakeHandler):
+class Channel:
     """One connection. Its frames are handled one after the other, so a client cannot pile up work."""
 
-    def initialize(self, context: Context, operations: Operations, connections: Connections) -> None:
-        """Tornado's own way of handing a handler what it works with."""
+    __slots__ = (
+        "_connection", "_connections", "_feed", "_pulse", "_streams", "_unwatch", "_work", "caller", "context",
+        "language", "operations", "request_id",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        context: Context,
+        operations: Operations,
+        connections: Connections,
+        connection: Connection,
+        *,
+        language: Language,
+        caller: Caller,
+        request_id: str,
+    ) -> None:
+        """`caller` and `request_id` are those of the handshake."""
         self.context = context
         self.operations = operations
+        self.language = language
+        self.caller = caller
+        self.request_id = request_id
         self._connections = connections
+        self._connection = connection
         self._feed: Feed | None = None
-        self._sink: StreamSink | None = None
-        self._streams: dict[str, asyncio.Task[None]] = {}
-        self._pulse: Pulse | None = None
-        self._busy = False  # a request is being handled
-        self.identify(context.new_id)
-        self._unwatch: Callable[[], None] = lambda: None
+        self._pulse = Pulse(context.settings.channel, connection, connections.now())
+        self._streams: dict[str, asyncio.Task[None]] | None = None  # statistics; made when there is one
+        self._work: asyncio.Task[None] | None = None  # the request being handled, where it takes time
+        self._unwatch: Callable[[], None] | None = None  # of the caller: it may be welcome no longer
 
-    def open(self, *args: str, **kwargs: str) -> None:
-        """Takes a place among the connections, or closes with 1013."""
+    def open(self, address: str) -> None:
+        """Takes a place among the connections, one of that address's, or closes with 1013."""
         try:
-            self._connections.add(self, self.context.bounds.addresses.of(self.request))
+            self._connections.add(self, address)
         except Refusal as e:
-            self.close(1013, (e.fault.message or "")[:MAX_REASON])
+            self.close(1013, e.fault.message or "")
             return
-        connection = self.ws_connection
-        stream = getattr(connection, "stream", None)
-        if connection is None or stream is None:  # the client is gone before it was welcomed
-            return
-        self.set_nodelay(True)
-        settings = self.context.settings.channel
-        self._sink = StreamSink(stream, settings.buffer_bytes, connection.is_closing)
-        self._pulse = Pulse(settings, self._sink, self._connections.now())
-        self._feed = self.context.hub.attach(self._sink, text_frame, self._missed)
+        self._feed = self.context.hub.attach(self._connection, text_frame, self._missed)
         self._unwatch = self.context.gate.watch(self.operations.known(self.caller), self._no_longer_welcome)
 
     def _no_longer_welcome(self) -> None:
         self.close(4401, "the token or session has expired or was revoked: authenticate again")
 
+    def close(self, code: int, reason: str) -> None:
+        """See `connections.Channel`."""
+        self._connection.close(code, reason)
+
+    def abort(self) -> None:
+        """See `connections.Channel`."""
+        self._connection.fail()
+
     def on_close(self) -> None:
-        """Leaves the place to another one."""
+        """Leaves the place to another one. A request being handled is handled to its end: a job may be starting."""
         self._connections.discard(self)
-        self._unwatch()
-        for task in self._streams.values():
+        if self._unwatch is not None:
+            self._unwatch()
+        for task in (self._streams or {}).values():
             task.cancel()
         if self._feed is not None:
             self.context.hub.detach(self._feed)
@@ -89,19 +102,18 @@ class ChannelHandler(HandshakeHandler):
 
     # ---- the timer's part
 
-    def on_pong(self, data: bytes) -> None:
+    def on_pong(self) -> None:
         """The client lives."""
-        if self._pulse is not None:
-            self._pulse.pong()
+        self._pulse.pong()
 
     def tick(self, now: float) -> None:
         """See `connections.Channel`."""
-        settings = self.context.settings.channel
-        if self._feed is None or self._pulse is None or self._closing:
+        if self._feed is None or self._connection.closing:
             return
-        match self._pulse.tick(now, busy=self._busy):
+        settings = self.context.settings.channel
+        match self._pulse.tick(now, busy=self._work is not None):
             case Beat.PING:
-                self.ping(b"")
+                self._connection.ping()
             case Beat.DEAD:
                 log.info("a client sent no pong for %g s; its connection is closed", settings.pong_timeout_s)
                 self.close(4408, "no pong")
@@ -112,27 +124,33 @@ class ChannelHandler(HandshakeHandler):
             bookmark = Info({"epoch": self.context.hub.epoch, "head": self.context.hub.head})
             self._send(with_id(self._message(bookmark, "channel", "bookmark"), name))
 
-    @property
-    def _closing(self) -> bool:
-        return self.ws_connection is None or self.ws_connection.is_closing()
-
     # ---- frames
 
-    async def on_message(self, message: str | bytes) -> None:
-        """Answers one frame. Whatever is wrong with it, the connection stays."""
-        if self._sink is None or self._pulse is None:
-            return
+    def on_message(self, payload: bytes, *, text: bool) -> bool:
+        """Begins to answer one frame; the next one comes when it is answered. A client that does not read its answers
+        gets no further ones: the connection hands on nothing then.
+        """
         self._pulse.heard(self._connections.now())
-        await self._sink.drained()  # a client that does not read its answers gets no further ones
-        if self._closing:  # nobody would hear what came of it
+        work = asyncio.get_running_loop().create_task(self._answer(payload, text=text))
+        self._work = work
+        work.add_done_callback(self._answered)
+        return False
+
+    def _answered(self, work: "asyncio.Task[None]") -> None:
+        self._work = None
+        self._pulse.heard(self._connections.now())
+        self._connection.resume()
+
+    async def _answer(self, payload: bytes, *, text: bool) -> None:
+        """Answers one frame. Whatever is wrong with it, the connection stays."""
+        if self._connection.closing:  # nobody would hear what came of it
             return
-        self._busy = True
         tag, op, request_id, data = "channel", "", None, {}  # type: tuple[str, str, str | None, dict[str, Any]]
         try:
             self.context.gate.spend(self.operations.known(self.caller))
-            if isinstance(message, bytes):
+            if not text:
                 raise refuse(Code.NOT_JSON, "send JSON in text frames, not binary ones")
-            data = parse_object(message.encode())
+            data = parse_object(payload)
             header = validate(Header, {k: data.pop(k) for k in ("tag", "op", "id") if k in data})
             tag, op, request_id = header.tag, header.op, header.id
             note(request_id=f"{self.request_id}/{request_id or ''}", job_id="", user="")
@@ -146,9 +164,6 @@ class ChannelHandler(HandshakeHandler):
                 e, tag=tag, op=op, language=self.language, user=user, service_uuid=service_uuid
             )
             self._send(with_id(answer.payload, request_id))
-        finally:
-            self._busy = False
-            self._pulse.heard(self._connections.now())
 
     async def _handle(self, header: Header, data: dict[str, Any]) -> None:
         match header.tag, header.op:
@@ -188,17 +203,18 @@ class ChannelHandler(HandshakeHandler):
         feed, limit = self._feed, self.context.settings.channel.max_subscriptions
         if feed is None:
             raise refuse(Code.NOT_FOUND, "the connection is closing")
-        if name in feed or name in self._streams:
+        streams = self._streams or {}
+        if name in feed or name in streams:
             raise refuse(
                 Code.VALUE_INVALID, f"id: {name!r} is a subscription of this connection already; unsubscribe it first"
             )
-        if len(feed) + len(self._streams) >= limit:
+        if len(feed) + len(streams) >= limit:
             raise refuse(Code.TOO_MANY, f"this connection has {limit} subscriptions (channel.max_subscriptions)")
 
     async def _subscribe(self, request: SubscribeRequest, name: str) -> None:
         self._new_name(name)
         require_few(request.filter.values, self.context.settings.limits.max_filter_values)
-        wanted = narrow(self.operations.known(self.caller), event_filter(request.filter))
+        wanted = narrow(self.operations.known(self.caller), request.filter.as_filter())
         hub, store = self.context.hub, self.context.store
         prunings = store.prunings  # before it is asked what is kept: what goes from here on, the feed notices
         after = request.after if isinstance(request.after, int) else 0
@@ -224,7 +240,7 @@ class ChannelHandler(HandshakeHandler):
         return with_id(self._message(missed(self.context.hub, after), "channel", "subscribe"), name)
 
     def _unsubscribe(self, name: str) -> None:
-        stream = self._streams.pop(name, None)
+        stream = (self._streams or {}).pop(name, None)
         if stream is not None:
             stream.cancel()
         elif self._feed is None or not self._feed.remove(name):
@@ -243,14 +259,16 @@ class ChannelHandler(HandshakeHandler):
         name = self._named(header)
         await self.operations.authorise_stats(request, self.caller)
         self._new_name(name)
+        if self._streams is None:
+            self._streams = {}
         task = asyncio.get_running_loop().create_task(self._stream_stats(request, request.every, name))
         self._streams[name] = task
 
     async def _stream_stats(self, request: ChannelStatsRequest, every: float, name: str) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time()
-        while self._sink is not None:
-            await self._sink.drained()
+        while not self._connection.closing:
+            await self._connection.drained()
             try:
                 payload = await self.operations.stats_message(
                     request, self.operations.known(self.caller), language=self.language, extra={"id": name}
@@ -268,18 +286,8 @@ class ChannelHandler(HandshakeHandler):
     def _reply(self, body: Body, header: Header) -> None:
         self._send(with_id(self._message(body, header.tag, header.op), header.id))
 
+    def _message(self, body: Body, tag: str, op: str) -> bytes:
+        return self.context.message(body, tag=tag, op=op, language=self.language)
+
     def _send(self, payload: bytes) -> None:
-        if self._sink is not None:
-            self._sink.send(text_frame(payload))
-
-
-def event_filter(request: FilterRequest) -> EventFilter:
-    """The wire's filter as the hub's."""
-    return EventFilter(
-        user=request.user,
-        service_uuid=request.service_uuid,
-        service_name=request.service_name,
-        job_id=request.job_id,
-        tags=frozenset(request.tag) if request.tag is not None else None,
-        types=frozenset(request.type) if request.type is not None else None,
-    )
+        self._connection.send(text_frame(payload))

@@ -5,9 +5,15 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from k12ai_ws.wire.requests import Refusal
+
 from .places import Places
 
 TICK_S = 1.0
+SHARES = 10
+"""The timer goes off so many times in a tick and serves a share of the channels each time: serving thousands at once
+would hold up the events of all.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +25,12 @@ class Channel(Protocol):
         """Pings, ends a silent connection, sends bookmarks; `now` in seconds of the monotonic clock."""
         ...
 
-    def close(self, code: int | None = None, reason: str | None = None) -> None:
+    def close(self, code: int, reason: str) -> None:
         """Begins the closing handshake."""
+        ...
+
+    def abort(self) -> None:
+        """Hangs up."""
         ...
 
 
@@ -30,7 +40,9 @@ class Connections:
     def __init__(self, places: Places, now: Callable[[], float]) -> None:
         self._places = places
         self.now = now
-        self._open: dict[Channel, str] = {}
+        self._open: dict[Channel, tuple[str, int]] = {}  # with its address and its share
+        self._shares: tuple[set[Channel], ...] = tuple(set() for _ in range(SHARES))
+        self._refused: set[Channel] = set()  # being told so
         self._ticker: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self._empty.set()
@@ -39,17 +51,27 @@ class Connections:
         return len(self._open)
 
     def add(self, channel: Channel, address: str) -> None:
-        """Takes a place for it. Raises Refusal where there is none."""
-        self._places.enter(address)
-        self._open[channel] = address
+        """Takes a place for it; `discard` is called in either case, once it is closed. Raises Refusal where there is
+        none.
+        """
         self._empty.clear()
+        try:
+            self._places.enter(address)
+        except Refusal:
+            self._refused.add(channel)
+            raise
+        share = min(range(SHARES), key=lambda i: len(self._shares[i]))
+        self._open[channel] = address, share
+        self._shares[share].add(channel)
 
     def discard(self, channel: Channel) -> None:
         """It is closed."""
-        address = self._open.pop(channel, None)
-        if address is not None:
+        if channel in self._open:
+            address, share = self._open.pop(channel)
             self._places.leave(address)
-        if not self._open:
+            self._shares[share].discard(channel)
+        self._refused.discard(channel)
+        if not self._open and not self._refused:
             self._empty.set()
 
     def start(self) -> None:
@@ -58,16 +80,17 @@ class Connections:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(TICK_S)
-            now = self.now()
-            for channel in tuple(self._open):
-                try:
-                    channel.tick(now)
-                except Exception:
-                    log.exception("a connection's timer failed; the others go on")
+            for share in self._shares:
+                await asyncio.sleep(TICK_S / SHARES)
+                now = self.now()
+                for channel in tuple(share):
+                    try:
+                        channel.tick(now)
+                    except Exception:
+                        log.exception("a connection's timer failed; the others go on")
 
     async def close(self, timeout_s: float) -> None:
-        """Closes every channel with 1001 and waits a while for their goodbyes."""
+        """Closes every channel with 1001, waits a while for their goodbyes, and hangs up on the rest."""
         if self._ticker is not None:
             self._ticker.cancel()
         for channel in tuple(self._open):
@@ -75,4 +98,6 @@ class Connections:
         try:
             await asyncio.wait_for(self._empty.wait(), timeout_s)
         except TimeoutError:
-            return  # whoever has not answered by now is cut off with the process
+            for channel in (*self._open, *self._refused):
+                channel.abort()
+            await self._empty.wait()

@@ -1,10 +1,9 @@
 """Whether a channel's client lives: when to ping it, and how long it has been silent."""
 
 from enum import Enum, auto
+from typing import Protocol
 
 from k12ai_ws.settings import ChannelSettings
-
-from .sink import StreamSink
 
 
 class Beat(Enum):
@@ -15,6 +14,17 @@ class Beat(Enum):
     DEAD = auto()
 
 
+class Backlog(Protocol):
+    """What a pulse looks at: `websocket.connection.Connection` has it."""
+
+    taken: int
+
+    @property
+    def behind(self) -> bool:
+        """Whether anything waits for the socket to take it."""
+        ...
+
+
 class Pulse:
     """One client's pings and pongs. Times in seconds of the monotonic clock.
 
@@ -23,7 +33,9 @@ class Pulse:
     that takes nothing of it is as silent as any.
     """
 
-    def __init__(self, settings: ChannelSettings, sink: StreamSink, now: float) -> None:
+    __slots__ = ("_awaiting", "_settings", "_since", "_sink", "_taken")
+
+    def __init__(self, settings: ChannelSettings, sink: Backlog, now: float) -> None:
         self._settings = settings
         self._sink = sink
         self._taken = 0

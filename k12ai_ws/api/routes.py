@@ -7,7 +7,6 @@ from tornado.routing import URLSpec
 from tornado.web import Application
 
 from .access_log import AccessLog
-from .channel import ChannelHandler
 from .connections import Connections
 from .context import Context
 from .events import AllEventsHandler, EventsHandler, JobEventsHandler
@@ -21,6 +20,7 @@ from .handlers import (
     ServicesHandler,
     StatsHandler,
 )
+from .handshake import ChannelHandler
 from .metrics import MetricsHandler
 from .openapi.handler import Document, OpenApiHandler
 from .operations import Operations
@@ -84,6 +84,5 @@ def make_application(context: Context, connections: Connections, streams: Stream
         document=Document(
             [(r.method, r.path) for r in ROUTES], VARIABLES, lambda: context.jobs.registry, version("k12ai_ws")
         ),
-        websocket_max_message_size=context.settings.channel.max_frame_bytes,
         log_function=AccessLog({r.handler: r.path for r in ROUTES}, context.metrics.counted),
     )

@@ -1,43 +1,43 @@
 """One connection's subscriptions: each a cursor over the store, live while the reader keeps up.
 
-The whole feed is either live (each event goes out as it is committed) or catching up (the pump reads it forward from
-the store, the subscription that is farthest behind first, those at the same place together). So what goes out is in
-order of seq for every subscription, also where several match, and a new one that starts in the past holds up the
-others until it has caught up. The change to live happens with no `await` between looking at the head and setting the
-flag, so no event can fall between. A reader that does not keep up is put back to catching up: it costs no memory and
-loses nothing.
+The whole feed is either live (the hub tells it of each commit) or catching up (a task reads it forward from the store,
+the subscription that is farthest behind first, those at the same place together). So what goes out is in order of seq
+for every subscription, also where several match, and a new one that starts in the past holds up the others until it
+has caught up. The change to live happens with no `await` between looking at the head and joining the live ones, so no
+event can fall between. A reader that does not keep up is put back to catching up: it costs no memory, loses nothing.
+
+A feed that is live has no task; one that catches up costs the live ones nothing.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from k12ai_ws.store.store import Store, StoredEvent, StoreError
+from k12ai_ws.store.store import StoredEvent, StoreError
 from k12ai_ws.wire.filter import EventFilter, EventKey
 
+from .delivery import Piece, joined
+from .edge import Edge
+from .index import Framing
 from .missed import Missed, missing_of
+from .pages import read_page
+from .subscription import Subscription
+
+__all__ = ["Feed", "Framing", "Sink"]
 
 RETRY_S = 1.0
-PAGE_EVENTS = 500
-PAGE_BYTES = 1 << 20
-"""What one round of the pump holds at most, and beside it one page of the store."""
 
 log = logging.getLogger(__name__)
-
-
-Framing = Callable[[bytes, int | None], bytes]
-"""How a connection spells a message: its payload, and the seq of a stored event (None: a passing message), become the
-bytes that are sent. Feeds with the same framing share them.
-"""
 
 
 class Sink(Protocol):
     """Where a feed's frames go."""
 
     def send(self, frame: bytes) -> bool:
-        """Takes the frame; False: more is unsent than the reader may have outstanding, so stop pushing for now."""
+        """Takes the frame, or several joined into one piece of bytes; False: more is unsent than the reader may have
+        outstanding, so stop pushing for now.
+        """
         ...
 
     async def drained(self) -> None:
@@ -49,57 +49,22 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Subscription:
-    """A filter and how far it was served: everything in (start, cursor] that matches was delivered.
-
-    While the feed is live, the cursor is where it was when that began: everything up to the head was delivered.
-    What the store's pruning of the number `prunings` removed, and those before it, the reader knows to be gone.
-    """
-
-    wanted: EventFilter
-    start: int
-    cursor: int
-    prunings: int = 0
-    last_sent: float = field(default=0.0)
-
-
 class Feed:
     """The subscriptions of one connection. An event reaches the connection once, however many of them match."""
 
-    def __init__(
-        self,
-        sink: Sink,
-        store: Store,
-        head: Callable[[], int],
-        frame: Framing,
-        now: Callable[[], float],
-        *,
-        missed: Missed | None = None,
-    ) -> None:
+    __slots__ = ("_edge", "_full", "_live", "_missed", "_pump", "_sink", "_subscriptions", "frame", "several")
+
+    def __init__(self, sink: Sink, edge: "Edge[Feed]", frame: Framing, missed: Missed | None = None) -> None:
         """Without `missed`, a reader that misses events is ended: it comes back, and hears of it when it resumes."""
         self._sink = sink
         self._missed = missed
-        self._store = store
-        self._head = head
+        self._edge = edge
         self.frame = frame
-        self._now = now
-        self._subscriptions: dict[str, Subscription] = {}
+        self._subscriptions: dict[str, Subscription[Feed]] = {}
+        self.several = False  # it has more than one subscription
         self._live = True
         self._full = False  # the sink took the last frame, and wants no more for now
-        self.frames = self.sent_bytes = 0
-        self._wake = asyncio.Event()
-        self._pump = asyncio.get_running_loop().create_task(self._run())
-
-    @property
-    def is_live(self) -> bool:
-        """Whether it takes events as they are committed; otherwise it catches up from the store."""
-        return self._live
-
-    @property
-    def cursor(self) -> int:
-        """Everything up to this seq was delivered."""
-        return self._head() if self._live else min((s.cursor for s in self._all()), default=self._head())
+        self._pump: asyncio.Task[None] | None = None  # while it catches up
 
     def __len__(self) -> int:
         return len(self._subscriptions)
@@ -107,18 +72,46 @@ class Feed:
     def __contains__(self, name: str) -> bool:
         return name in self._subscriptions
 
+    @property
+    def cursor(self) -> int:
+        """Everything up to this seq was delivered."""
+        head = self._edge.head
+        return head if self._live else min((s.cursor for s in self._all()), default=head)
+
     def add(self, name: str, wanted: EventFilter, after: int, prunings: int | None = None) -> None:
         """Serves everything that matches `wanted`, strictly after the seq `after`. What is removed after the store's
         pruning of the number `prunings` (None: the last one until now), and before it was served, the reader is told.
         """
-        if after < self._head():
-            self._fall_behind(self._head())
-        known = self._store.prunings if prunings is None else prunings
-        self._subscriptions[name] = Subscription(wanted, after, after, known, self._now())
+        self.remove(name)
+        known = self._edge.store.prunings if prunings is None else prunings
+        subscription = self._subscriptions[name] = Subscription(wanted, after, known, self._edge.now())
+        self.several = len(self._subscriptions) > 1
+        self._edge.subscribed += len(self._subscriptions) == 1
+        if wanted.user is not None and wanted.tags is not None:
+            asking = self._edge.asking.setdefault(wanted.user, {})
+            asking[self] = asking.get(self, 0) + 1
+        if after != self._edge.head:
+            self._fall_behind(self._edge.head)
+        elif self._live:
+            self._join(subscription)
 
     def remove(self, name: str) -> bool:
         """Ends a subscription; whether there was one."""
-        return self._subscriptions.pop(name, None) is not None
+        subscription = self._subscriptions.pop(name, None)
+        if subscription is None:
+            return False
+        self.several = len(self._subscriptions) > 1
+        self._edge.subscribed -= not self._subscriptions
+        self._leave(subscription)
+        wanted = subscription.wanted
+        if wanted.user is not None and wanted.tags is not None:
+            asking = self._edge.asking[wanted.user]
+            asking[self] -= 1
+            if not asking[self]:
+                del asking[self]
+            if not asking:
+                del self._edge.asking[wanted.user]
+        return True
 
     def fail(self) -> None:
         """Something unexpected: ends the connection, whose reader comes back and resumes."""
@@ -126,14 +119,21 @@ class Feed:
 
     def close(self) -> None:
         """Ends all of them."""
-        self._pump.cancel()
-        self._subscriptions.clear()
+        for name in tuple(self._subscriptions):
+            self.remove(name)
+        if self._pump is not None:
+            self._pump.cancel()
+        self._edge.caught_up(self)
 
-    def publish(self, events: Sequence[StoredEvent], framed: Callable[[StoredEvent, Framing], bytes]) -> None:
-        """Offers newly committed events, in order of seq; called before the head moves to the last of them."""
-        for event in events if self._live else ():
-            if self._asks(self._subscriptions.values(), event) and not self._send(framed(event, self.frame)):
-                self._fall_behind(event.seq)
+    def deliver(self, pieces: Sequence[Piece]) -> None:
+        """Sends what was committed, and is counted as sent; called by the hub while the feed is live, before the head
+        moves.
+        """
+        for piece in pieces:
+            if not self._sink.send(piece.data):
+                self._full = True
+                self._edge.sent(pieces[pieces.index(piece) + 1 :], -1)
+                self._fall_behind(piece.last)
                 return
 
     def push(self, key: EventKey, payload: bytes) -> None:
@@ -141,65 +141,83 @@ class Feed:
 
         Where the reader does not keep up, the message is not sent: it is a passing one.
         """
-        wanted = (s.wanted for s in self._subscriptions.values())
-        if not self._full and any(w.tags is not None and w.user == key.user and w.matches(key) for w in wanted):
-            self._send(self.frame(payload, None))
+        wanted = (s.wanted for s in self._all())
+        asked = any(w.tags is not None and w.user == key.user and w.matches(key) for w in wanted)
+        if asked and not self._full and not self._send(Piece(self.frame(payload, None), 0, 1)):
+            self._fall_behind(self._edge.head)
 
     def silent_since(self, moment: float) -> Sequence[str]:
         """The live subscriptions that got nothing since `moment`; they are counted as served now."""
-        names = [n for n, s in self._subscriptions.items() if self._live and s.last_sent <= moment]
-        for name in names:
-            self._subscriptions[name].last_sent = self._now()
-        return names
+        if not self._live:
+            return []
+        found = [n for n, s in self._subscriptions.items() if s.served <= moment]
+        for name in found:
+            self._subscriptions[name].last_sent = self._edge.now()
+        return found
 
-    def _send(self, frame: bytes) -> bool:
-        self._full = not self._sink.send(frame)
-        self.frames += 1
-        self.sent_bytes += len(frame)
-        if self._full:
-            self._wake.set()
-        return not self._full
+    # ---- live or not
 
-    def _asks(self, group: Iterable[Subscription], event: StoredEvent) -> bool:
-        """Whether the event is due to one of the group, and none of the connection's has delivered it already."""
-        due = [s for s in group if event.seq > s.cursor and s.wanted.matches(event.key)]
-        if not due or any(s.start < event.seq <= s.cursor and s.wanted.matches(event.key) for s in self._all()):
-            return False
-        for subscription in due:
-            subscription.last_sent = self._now()
-        return True
-
-    def _all(self) -> Iterable[Subscription]:
+    def _all(self) -> Collection["Subscription[Feed]"]:
         return self._subscriptions.values()
+
+    def _join(self, subscription: "Subscription[Feed]") -> None:
+        group = subscription.group = self._edge.live.add(self, subscription.wanted, self.frame)
+        subscription.wanted = group.wanted  # one of the equal filters is enough
+
+    def _leave(self, subscription: "Subscription[Feed]") -> None:
+        if subscription.group is not None:
+            subscription.last_sent = subscription.served
+            self._edge.live.remove(self, subscription.group)
+            subscription.group = None
 
     def _fall_behind(self, seq: int) -> None:
         """From here on the pump serves; everything up to `seq` was, where the feed was live."""
         if self._live:
             self._live = False
+            self._edge.behind.add(self)
             for subscription in self._all():
-                subscription.cursor = max(subscription.cursor, seq)
-        self._wake.set()
+                if subscription.group is not None:
+                    self._leave(subscription)
+                    subscription.cursor = max(subscription.cursor, seq)
+        if self._pump is None:
+            self._pump = asyncio.get_running_loop().create_task(self._catch_up())
 
-    async def _run(self) -> None:
+    def _send(self, piece: Piece) -> bool:
+        self._edge.sent((piece,))
+        self._full = not self._sink.send(piece.data)
+        return not self._full
+
+    # ---- catching up
+
+    async def _catch_up(self) -> None:
         try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
+            while not self._live:
                 await self._sink.drained()
                 self._full = False
-                while not self._live:
-                    await self._advance()
+                await self._advance()
         except Exception:
             log.exception("a connection's feed broke; the connection is closed")
             self._sink.fail()
+        finally:
+            self._pump = None
 
     async def _advance(self) -> None:
         """Serves those who are farthest behind, up to the next one's place, one page at most."""
-        low = min((s.cursor for s in self._all()), default=self._head())
+        low = min((s.cursor for s in self._all()), default=self._edge.head)
+        if low >= self._edge.head:
+            if all(s.cursor <= self._edge.head for s in self._all()):
+                self._live = True
+                for subscription in self._all():
+                    self._join(subscription)
+                self._edge.caught_up(self)
+            else:  # a subscription begins after an event that is not published yet
+                await self._edge.moved()
+            return
         group = [s for s in self._all() if s.cursor == low]
+        filters = {s.wanted for s in group}
         try:
-            events, scanned, prunings = await self._read({s.wanted for s in group}, low)
-            missing = await missing_of(self._store, group, low, prunings)
+            events, scanned, prunings = await read_page(self._edge.store, filters, low)
+            missing = await missing_of(self._edge.store, group, low, prunings)
         except StoreError as e:
             log.error("replay failed: %s; trying again in %g s", e, RETRY_S)
             await asyncio.sleep(RETRY_S)
@@ -208,25 +226,22 @@ class Feed:
         current = [s for s in self._all() if s.cursor <= low]
         if any(all(s is not known for known in group) for s in current):
             return
-        group = current
         self._tell(missing, low, prunings)
-        scanned = min(scanned, min((s.cursor for s in self._all() if s.cursor > low), default=scanned))
-        for event in events:
-            if event.seq > scanned:
+        # The store may be ahead of the hub: what is not published yet comes live, or with the next page.
+        scanned = min(scanned, self._edge.head, *(s.cursor for s in self._all() if s.cursor > low))
+        events = [e for e in events if e.seq <= scanned]
+        if not (len(self._all()) == 1 and filters == {s.wanted for s in current}):  # else the store has chosen them
+            events = self._due(current, events)
+        elif events:
+            current[0].last_sent = self._edge.now()
+        for piece in joined(events, self.frame):
+            if not self._send(piece):
+                scanned = piece.last
                 break
-            asked = self._asks(group, event)
-            sent = not asked or self._send(self.frame(event.payload, event.seq))
-            for subscription in group:
-                subscription.cursor = event.seq
-            if not sent:
-                await self._sink.drained()
-                self._full = False
-                return
-        for subscription in group:
-            subscription.cursor = max(subscription.cursor, scanned)
-        self._live = all(s.cursor >= self._head() for s in self._all())
+        for subscription in current:
+            subscription.cursor = scanned
 
-    def _tell(self, missing: Sequence[Subscription], low: int, prunings: int) -> None:
+    def _tell(self, missing: Sequence["Subscription[Feed]"], low: int, prunings: int) -> None:
         """Events after `low` are gone that these had not seen: each is told, and goes on with what is kept."""
         for name, subscription in tuple(self._subscriptions.items()):
             if all(subscription is not one for one in missing):
@@ -235,29 +250,17 @@ class Feed:
             if self._missed is None:
                 self._sink.fail()
             else:
-                self._send(self.frame(self._missed(name, low), None))
+                self._send(Piece(self.frame(self._missed(name, low), None), low, 1))
 
-    async def _read(self, filters: Iterable[EventFilter], after: int) -> tuple[Sequence[StoredEvent], int, int]:
-        """One page of what any of the filters lets through, in order of seq, the seq up to which it is whole, and the
-        store's last pruning by then.
-        """
-        merged: dict[int, StoredEvent] = {}
-        scanned: int | None = None
-        prunings = 0
-        for wanted in filters:
-            page = await self._store.replay(wanted, after, limit=PAGE_EVENTS)
-            scanned = page.scanned if scanned is None else min(scanned, page.scanned)
-            prunings = max(prunings, page.prunings)
-            merged |= {e.seq: e for e in page.events}
-            size = 0
-            kept: dict[int, StoredEvent] = {}
-            for seq in sorted(merged):
-                if seq > scanned:
-                    break
-                if size >= PAGE_BYTES or len(kept) >= PAGE_EVENTS:
-                    scanned = seq - 1
-                    break
-                kept[seq] = merged[seq]
-                size += len(merged[seq].payload)
-            merged = kept
-        return list(merged.values()), after if scanned is None else scanned, prunings
+    def _due(self, group: Sequence["Subscription[Feed]"], events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
+        """Those of the events that one of the group wants, and that came for none of the others already."""
+        now = self._edge.now()
+        others = [s for s in self._all() if s not in group]
+        due = []
+        for event in events:
+            wanting = [s for s in group if s.wants(event)]
+            if wanting and not any(s.had(event) for s in others):
+                due.append(event)
+                for subscription in wanting:
+                    subscription.last_sent = now
+        return due

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from .bodies import Fault, Json
 from .codes import Code
+from .filter import EventFilter
 from .job import MAX_LOG_RULES
 
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
@@ -188,6 +189,17 @@ class FilterRequest(Request):
     def values(self) -> int:
         """How many values stand in its lists."""
         return len(self.tag or ()) + len(self.type or ())
+
+    def as_filter(self) -> EventFilter:
+        """The same, as the store and the hub take it."""
+        return EventFilter(
+            user=self.user,
+            service_uuid=self.service_uuid,
+            service_name=self.service_name,
+            job_id=self.job_id,
+            tags=frozenset(self.tag) if self.tag is not None else None,
+            types=frozenset(self.type) if self.type is not None else None,
+        )
 
 
 class SubscribeRequest(Request):

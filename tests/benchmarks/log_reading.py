@@ -1,6 +1,6 @@
 """How fast a log is read: bytes in, event objects out, beside regexes that people use for it, on the same bytes.
 
-Run it with `make bench`, or `python tests/benchmarks/log_reading.py [--lines 500000] [--rounds 5] [--only mixed]`.
+Run it with `make bench-logs`, or `python tests/benchmarks/log_reading.py [--lines 500000] [--rounds 5] [--only mixed]`.
 
 The baselines get lines that are split for them already:
 `katib` is the one regex of Katib's default metrics filter, `findall` on each line;

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 import time
 
 import pytest
@@ -368,24 +369,45 @@ async def test_a_message_in_fragments_is_one_message(serve):
 
 
 @pytest.mark.parametrize(
-    "raw",
+    ("raw", "code"),
     [
-        b"\x81\x84\0\0\0\0\xff\xfe\xc3(",  # text that is not UTF-8
-        b"\xf1\x80\0\0\0\0",  # reserved bits
-        b"\x83\x80\0\0\0\0",  # an opcode that does not exist
-        b"\x80\x80\0\0\0\0",  # a continuation of nothing
-        b"\x89\xfe\x01\x00\0\0\0\0" + b"x" * 256,  # a ping that is too long
-        b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",  # a length without end
-        b"\x88\x81\0\0\0\0x",  # a close with half a code
-        b"GET / HTTP/1.1\r\n\r\n",
+        (b"\x81\x84\0\0\0\0\xff\xfe\xc3(", 1007),  # text that is not UTF-8
+        (b"\xf1\x80\0\0\0\0", 1002),  # reserved bits
+        (b"\x83\x80\0\0\0\0", 1002),  # an opcode that does not exist
+        (b"\x80\x80\0\0\0\0", 1002),  # a continuation of nothing
+        (b"\x81\x01x", 1002),  # no mask
+        (b"\x89\xfe\x01\x00\0\0\0\0" + b"x" * 256, 1002),  # a ping that is too long
+        (b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0", 1009),  # a length without end
+        (b"\x88\x81\0\0\0\0x", 1002),  # a close with half a code
+        (b"GET / HTTP/1.1\r\n\r\n", 1002),
     ],
 )
-async def test_what_is_no_websocket_ends_that_connection_alone(client, raw):
+async def test_what_is_no_websocket_ends_that_connection_alone(client, raw, code):
     channel, other = await client.channel(), await client.channel()
     channel._writer.write(raw)
-    channel._writer.write_eof()
-    await channel.close_code()
+    assert await channel.close_code() == code
     await other.ping()
+
+
+async def test_what_comes_with_the_handshake_is_handled_and_no_extension_is_agreed_on(client):
+    """A client need not wait for the answer to its handshake; nothing is compressed, whatever it offers."""
+    reader, writer = await client.socket()
+    hello = json.dumps({"tag": "channel", "op": "ping", "id": "early"}).encode()
+    writer.write(
+        f"GET /k12ai/ws HTTP/1.1\r\nHost: {client.host}:{client.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n".encode()
+        + bytes([0x81, 0x80 | len(hello)]) + b"\0\0\0\0" + hello
+    )  # fmt: skip
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+    assert head.startswith(b"HTTP/1.1 101 ")
+    assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
+    assert b"extensions" not in head.lower()
+    first, size = await asyncio.wait_for(reader.readexactly(2), 30)
+    assert (first, size) == (0x81, 126)
+    answer = json.loads(await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big")))
+    assert (answer["op"], answer["id"]) == ("ping", "early")
+    writer.close()
 
 
 async def test_too_many_connections_close_1013(serve):
@@ -466,6 +488,15 @@ async def test_another_origin_is_refused(client):
         ({"Upgrade": "websocket", "Sec_WebSocket_Version": "8"}, 426),
         ({"Upgrade": "websocket", "Sec_WebSocket_Version": "13"}, 400),
         ({"Upgrade": "websocket", "Sec_WebSocket_Version": "13", "Connection": "upgrade"}, 400),
+        (
+            {
+                "Upgrade": "websocket",
+                "Sec_WebSocket_Version": "13",
+                "Connection": "upgrade",
+                "Sec_WebSocket_Key": "too short",
+            },
+            400,
+        ),
     ],
 )
 async def test_a_bad_handshake_is_answered(client, headers, status):
@@ -518,6 +549,52 @@ async def test_a_slow_reader_loses_nothing_and_costs_no_memory(house):
     assert [int(line.split()[0]) for line in lines] == list(range(20000))
     assert [m["status"]["value"] for m in events if m["type"] == "status"][-1] == "finished"
     assert await slow.silence() == []
+
+
+def whole_messages(raw: bytes):
+    """The messages in a server's bytes, and what is left of them."""
+    found, at = [], 0
+    while len(raw) >= at + 2:
+        size, start = raw[at + 1], at + 2
+        if size >= 126:
+            start += 2 if size == 126 else 8
+            size = int.from_bytes(raw[at + 2 : start], "big")
+        if len(raw) < start + size:
+            break
+        if raw[at] & 15 == 1:
+            found.append(json.loads(raw[start : start + size]))
+        at = start + size
+    return found, raw[at:]
+
+
+async def test_one_that_reads_in_crumbs_and_one_that_stops_reading_get_everything_and_delay_nobody(serve):
+    """Both fall behind the live stream and are fed from the store; a third one does not notice."""
+    client = await serve({"channel": {"buffer_bytes": 4096}})
+    crumbs, stopped, live = [await client.channel() for _ in range(3)]
+    for channel in (crumbs, stopped):
+        channel._writer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        channel._writer.transport.pause_reading()
+        channel.send({"tag": "channel", "op": "subscribe", "id": "s", "filter": {"type": ALL}, "after": "start"})
+    await live.subscribe("s", type=ALL)
+    job_id = await client.start("for i in range(12000): print(i, 'x' * 1000)")
+    events = [m for m, _ in await live.until_end(job_id)]
+    assert seqs(events) == sorted(set(seqs(events)))
+
+    crumbs._writer.transport.resume_reading()
+    got, rest, turn = [], b"", 0
+    while not got or got[-1].get("status", {}).get("value") != "finished":
+        turn += 1
+        rest += await asyncio.wait_for(crumbs._reader.read(1 + turn * 97 % 20_000), 30)
+        more, rest = whole_messages(rest)
+        got += more
+    assert seqs(got) == seqs(await client.events(job_id))
+
+    stopped._writer.transport.resume_reading()
+    assert (await stopped.next())["op"] == "subscribe"
+    assert seqs(m for m, _ in await stopped.until_end(job_id)) == seqs(got)
+    await client.until(await client.start(ticker(2), "after"))
+    for channel in (stopped, live):  # and live again
+        assert [m["status"]["value"] for m in await channel.silence() if m["type"] == "status"][-1] == "finished"
 
 
 async def test_a_reader_that_never_reads_its_answers_gets_no_more(house):

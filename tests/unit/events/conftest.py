@@ -13,8 +13,8 @@ from k12ai_ws.wire.job import JobRecord
 
 
 def plain(payload: bytes, seq: int | None) -> bytes:
-    """The framing of a reader that takes payloads as they are."""
-    return payload
+    """The framing of a reader that takes payloads as lines."""
+    return payload + b"\n"
 
 
 class Reader:
@@ -22,6 +22,7 @@ class Reader:
 
     def __init__(self, limit: int = 1000) -> None:
         self.frames: list[bytes] = []
+        self.sends = 0
         self.limit = limit
         self.unsent = 0
         self.worst = 0
@@ -31,7 +32,8 @@ class Reader:
         self._room.set()
 
     def send(self, frame: bytes) -> bool:
-        self.frames.append(frame)
+        self.sends += 1
+        self.frames += frame.splitlines()
         if self.stuck:
             self.unsent += len(frame)
             self.worst = max(self.worst, self.unsent)

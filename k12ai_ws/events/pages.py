@@ -1,0 +1,44 @@
+"""A page of the log for several filters at once, bounded in number and bytes."""
+
+from collections.abc import Collection, Sequence
+
+from k12ai_ws.store.store import Store, StoredEvent
+from k12ai_ws.wire.filter import EventFilter
+
+PAGE_EVENTS = 500
+PAGE_BYTES = 1 << 20
+"""What a reader that catches up holds of the log at most, and beside it one page of the store."""
+
+
+async def read_page(
+    store: Store, filters: Collection[EventFilter], after: int
+) -> tuple[Sequence[StoredEvent], int, int]:
+    """What any of the filters lets through, in order of seq, the seq up to which it is whole, and the store's last
+    pruning by then. Raises StoreError.
+    """
+    merged: Sequence[StoredEvent] = ()
+    scanned: int | None = None
+    prunings = 0
+    for wanted in filters:
+        page = await store.replay(wanted, after, limit=PAGE_EVENTS)
+        scanned = page.scanned if scanned is None else min(scanned, page.scanned)
+        prunings = max(prunings, page.prunings)
+        merged = page.events if not merged else _merge(merged, page.events)
+        merged, scanned = _cut(merged, scanned)
+    return merged, after if scanned is None else scanned, prunings
+
+
+def _merge(one: Sequence[StoredEvent], other: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
+    found = {e.seq: e for e in (*one, *other)}
+    return [found[seq] for seq in sorted(found)]
+
+
+def _cut(events: Sequence[StoredEvent], scanned: int) -> tuple[Sequence[StoredEvent], int]:
+    size = 0
+    for count, event in enumerate(events):
+        if event.seq > scanned:
+            return events[:count], scanned
+        if size >= PAGE_BYTES or count >= PAGE_EVENTS:
+            return events[:count], event.seq - 1
+        size += len(event.payload)
+    return events, scanned
