@@ -30,7 +30,8 @@ help:
 	@echo 'make serve   keep a server running (data in ./data; ARGS="--port 8171" adds options)'
 	@echo 'make test    lint, types and tests; with a Docker engine, its tests too (ARGS goes to pytest; WORKERS=1)'
 	@echo 'make fuzz    hunt for logs that the reader reads wrongly; SECONDS=600, SEED=N, REPLAY=build/fuzz/FILE'
-	@echo 'make bench   how fast logs are read, beside regexes on the same bytes (ARGS="--lines 100000 --rounds 3")'
+	@echo 'make bench   how fast logs are read, beside regexes on the same bytes (ARGS="--lines 100000 --rounds 3"), and'
+	@echo '             how fast the event log appends and replays, beside bare SQLite (STORE="--short")'
 	@echo 'make setup   make .venv with all that the others need'
 	@echo 'make lint    ruff and mypy alone'
 	@echo 'make images  build k12ai/k12cv and k12ai/k12nlp, in which jobs run under Docker; TORCH=torch adds PyTorch,'
@@ -70,6 +71,7 @@ fuzz: $(TEST) | build/tmp
 
 bench: $(TEST) | build/tmp
 	@$(BIN)/python tests/benchmarks/log_reading.py $(ARGS)
+	@$(BIN)/python tests/benchmarks/store.py $(STORE)
 
 $(TEST): $(DECLARED)
 	@tools/venv.sh test

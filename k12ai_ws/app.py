@@ -81,7 +81,10 @@ class Server:
         Raises StartError or SettingsError; then nothing is left behind.
         """
         async with AsyncExitStack() as undo:
-            await self._start(undo)
+            try:
+                await self._start(undo)
+            except StoreError as e:
+                raise StartError(str(e)) from e
             self._undo = undo.pop_all()
 
     async def _start(self, undo: AsyncExitStack) -> None:

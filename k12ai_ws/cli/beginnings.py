@@ -50,7 +50,7 @@ def tidy_after_failure(data_dir: Path, failures: tuple[type[Exception], ...]) ->
 
 def _remove_unused(data_dir: Path) -> None:
     """Empties a data folder that no server has used, as far as it is empty; a folder that one uses is left alone."""
-    known = {LOCK, *MADE_EMPTY, *(DATABASE + end for end in ("", "-wal", "-shm"))}
+    known = {LOCK, *MADE_EMPTY, *(DATABASE + end for end in ("", "-wal", "-shm", "-head"))}
     with contextlib.ExitStack() as undo:
         try:
             lock = os.open(data_dir / LOCK, os.O_RDWR | os.O_CLOEXEC)
