@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz bench bench-logs bench-fanout serve setup lint images server-image clean
+.PHONY: help demo test fuzz bench bench-logs bench-store bench-fanout serve setup lint images server-image clean
 
 export TMPDIR := $(CURDIR)/build/tmp
 export PYTHON
@@ -30,8 +30,8 @@ help:
 	@echo 'make serve   keep a server running (data in ./data; ARGS="--port 8171" adds options)'
 	@echo 'make test    lint, types and tests; with a Docker engine, its tests too (ARGS goes to pytest; WORKERS=1)'
 	@echo 'make fuzz    hunt for logs that the reader reads wrongly; SECONDS=600, SEED=N, REPLAY=build/fuzz/FILE'
-	@echo 'make bench   how fast logs are read and events fanned out, beside others (docs/performance.md); its parts are'
-	@echo '             bench-logs (ARGS="--lines 100000 --rounds 3") and bench-fanout (ARGS=--short)'
+	@echo 'make bench   how fast logs are read, events stored and fanned out, beside others (docs/performance.md); its parts'
+	@echo '             are bench-logs (ARGS="--lines 100000 --rounds 3"), bench-store and bench-fanout (ARGS=--short)'
 	@echo 'make setup   make .venv with all that the others need'
 	@echo 'make lint    ruff and mypy alone'
 	@echo 'make images  build k12ai/k12cv and k12ai/k12nlp, in which jobs run under Docker; TORCH=torch adds PyTorch,'
@@ -72,10 +72,14 @@ fuzz: $(TEST) | build/tmp
 # Each part has options of its own: ARGS goes to a part that is asked for by its name.
 bench:
 	@$(MAKE) bench-logs ARGS=
+	@$(MAKE) bench-store ARGS=
 	@$(MAKE) bench-fanout ARGS=
 
 bench-logs: $(TEST) | build/tmp
 	@$(BIN)/python tests/benchmarks/log_reading.py $(ARGS)
+
+bench-store: $(TEST) | build/tmp
+	@$(BIN)/python tests/benchmarks/store.py $(ARGS)
 
 bench-fanout: $(TEST) | build/tmp
 	@$(BIN)/python tests/benchmarks/fanout $(ARGS)

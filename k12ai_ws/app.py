@@ -73,7 +73,10 @@ class Server:
         Raises StartError or SettingsError; then nothing is left behind.
         """
         async with AsyncExitStack() as undo:
-            await self._start(undo)
+            try:
+                await self._start(undo)
+            except StoreError as e:
+                raise StartError(str(e)) from e
             self._undo = undo.pop_all()
 
     async def _start(self, undo: AsyncExitStack) -> None:
@@ -87,11 +90,11 @@ class Server:
         for bound in self._sockets:
             undo.callback(bound.close)
         gate = make_gate(settings, self._sockets, keys, undo, has_tls=tls is not None, clock_ms=clock_ms)
-        loop = asyncio.get_running_loop()
-        registry = self._registry if self._registry is not None else await loop.run_in_executor(None, discover)
+        registry = self._registry if self._registry is not None else await asyncio.to_thread(discover)
         log_rules = read_log_rules(settings, registry)
         metrics = Metrics()
-        store = await self._open_store(undo)
+        store = await self._open_store()
+        undo.push_async_callback(store.close)
         chosen, note = await choose_launcher(settings)
         launcher = CountedLauncher(chosen, metrics.counted)
         undo.push_async_callback(launcher.close)
@@ -187,14 +190,9 @@ class Server:
         """
         await self._undo.aclose()
 
-    async def _open_store(self, undo: AsyncExitStack) -> SqliteStore:
+    async def _open_store(self) -> SqliteStore:
         path, synchronous = self.settings.data_dir / DATABASE, self.settings.store.synchronous
-        try:
-            store = await SqliteStore.open(path, new_epoch=new_id, synchronous=synchronous)
-        except StoreError as e:
-            raise StartError(str(e)) from e
-        undo.push_async_callback(store.close)
-        return store
+        return await SqliteStore.open(path, new_epoch=new_id, synchronous=synchronous)
 
 
 def make_folders(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from k12ai_ws.retention.keeper import Keeper, Policy, Sweep
 from k12ai_ws.settings import Settings
 from k12ai_ws.store.retention import Order, Rules, plan
 from k12ai_ws.store.sqlite.migrations import SCHEMA_VERSION
-from k12ai_ws.store.sqlite.schema import open_reader
+from k12ai_ws.store.sqlite.opening import open_reader
 from k12ai_ws.store.sqlite.store import SqliteStore
 from k12ai_ws.store.sqlite.tally import shelves
 from k12ai_ws.store.store import StoreError

@@ -11,7 +11,8 @@ MAX_OPEN_FILES = 1 << 20
 """As far as the limit is raised: some systems allow thousands of millions, and some programs walk through them."""
 LOCK = "server.lock"
 MADE_EMPTY = ("datasets", "pretrained", "runs", "workspaces")
-DATABASES = ("k12ai.sqlite3", "access.sqlite3")
+DATABASE = "k12ai.sqlite3"
+DATABASES = (DATABASE, "access.sqlite3")
 
 
 def raise_open_files(most: int = MAX_OPEN_FILES) -> int:
@@ -50,7 +51,7 @@ def tidy_after_failure(data_dir: Path, failures: tuple[type[Exception], ...]) ->
 
 def _remove_unused(data_dir: Path) -> None:
     """Empties a data folder that no server has used, as far as it is empty; a folder that one uses is left alone."""
-    known = {LOCK, *MADE_EMPTY, *(name + end for name in DATABASES for end in ("", "-wal", "-shm"))}
+    known = {LOCK, *MADE_EMPTY, *(name + end for name in DATABASES for end in ("", "-wal", "-shm", "-head"))}
     with contextlib.ExitStack() as undo:
         try:
             lock = os.open(data_dir / LOCK, os.O_RDWR | os.O_CLOEXEC)

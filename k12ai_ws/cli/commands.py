@@ -27,5 +27,7 @@ COMMANDS = (
     Command("user", "user", "add, list and remove users who log in with a password"),
     Command("doctor", "checkup", "what this machine has and lacks, and what to do about it"),
     Command("prune", "prune", "remove what the settings no longer keep, or say what would go"),
+    Command("backup", "backup", "copy the event log, also while the server runs"),
+    Command("restore", "restore", "put a backup in the place of the event log"),
     Command("parse", "parse", "read a saved log and print the events it gives; needs no server"),
 )

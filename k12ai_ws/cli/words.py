@@ -138,6 +138,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "no_users": ("no password users", "没有密码用户"),
     "admin": ("admin", "管理员"),
     "changed": ("password set", "密码设置时间"),
+    "backed_up": (
+        "{file}: {events} events of {jobs} jobs, up to seq {head}",
+        "{file}: {jobs} 个任务的 {events} 个事件, 至 seq {head}",
+    ),
+    "restored": (
+        "the log is that of {file}: {events} events of {jobs} jobs, up to seq {head}; its new epoch is {epoch}",
+        "日志已恢复为 {file}: {jobs} 个任务的 {events} 个事件, 至 seq {head}; 新的 epoch 为 {epoch}",
+    ),
+    "kept_aside": ("what it replaced is kept in {folder}", "被替换的文件保留在 {folder}"),
     "all_well": ("Everything that is needed is here.", "所需的都已具备。"),
     "some_warn": ("It works, with less than it could: see the lines marked !", "可以运行, 但有所欠缺: 见标记 ! 的行"),
     "some_fail": ("It does not work yet: see the lines marked x", "尚不能运行: 见标记 x 的行"),

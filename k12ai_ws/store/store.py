@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from k12ai_ws.wire.bodies import Json
 from k12ai_ws.wire.filter import EventFilter, EventKey
@@ -11,19 +12,21 @@ from k12ai_ws.wire.status import JobStatus
 
 
 class StoreError(Exception):
-    """The store cannot do what was asked (disk full, file broken, closed); nothing of it was stored."""
+    """The store cannot do what was asked (disk full, file broken, closed); nothing of it was stored.
+
+    One exception, where a disk fails to sync a commit and goes on failing: the text says that the change may be found
+    stored if the server dies before its disk works again.
+    """
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """An event to store: its type, and its envelope encoded without `seq`."""
 
     type: str
     encoded: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(NamedTuple):
     """An event of the log: `payload` is the whole envelope, the same bytes for everyone, for ever."""
 
     seq: int

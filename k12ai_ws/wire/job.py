@@ -35,6 +35,10 @@ class Exit:
     message: str | None = None
 
 
+NEVER_STORED = frozenset({"secrets"})
+"""Fields of a job's record that no file holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobRecord:
     """One job. Frozen: a step of its life makes a new record. Times are milliseconds since the epoch, UTC.
@@ -89,7 +93,7 @@ class JobRecord:
 
     def to_json(self) -> dict[str, Json]:
         """Every field but `secrets`, as JSON values."""
-        out = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "secrets"}
+        out = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in NEVER_STORED}
         return out | {"status": self.status.value, "reason": self.reason and self.reason.value}
 
     @classmethod

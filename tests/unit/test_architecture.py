@@ -30,7 +30,7 @@ ALLOWED = {stage: set(ORDER[: i + 1]) for i, stage in enumerate(ORDER)} | {
     "settings": {"settings", "logs", "wire"},
     "client": {"client", "wire"},
     "cli": {"cli", "client", "settings", "starting", "app", "serverlog", "access", "retaining", "retention"}
-    | {"logs", "drivers", "monitor", "wire"},
+    | {"store", "logs", "drivers", "monitor", "wire"},
     "testing": {"testing", *ORDER} - {"api"},
     "identity": {"identity", "launchers"},
     "starting": {"starting", "settings"},

@@ -1,4 +1,4 @@
-"""The data folder: whether it can be written, its space, and whether SQLite works on its filesystem."""
+"""The data folder: whether it can be written, its space, whether SQLite works there, and whether the log is sound."""
 
 import contextlib
 import shutil
@@ -6,12 +6,19 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
+from k12ai_ws.cli.beginnings import DATABASE
+from k12ai_ws.store.sqlite.backup import files_of
+from k12ai_ws.store.sqlite.verify import lost_events, verify
+from k12ai_ws.store.store import StoreError
+
 from .finding import Finding, size_of
 
 MIN_SQLITE = (3, 37, 0)
 """The store's tables are STRICT."""
 FREE_WARN, FREE_FAIL = 2 << 30, 100 << 20
 """Bytes left on the data folder's filesystem."""
+LOG_S = 10.0
+"""For reading the event log: less than the doctor has patience for."""
 
 
 def _ground(path: Path) -> Path:
@@ -33,6 +40,25 @@ def check_data_dir(data_dir: Path) -> Finding:
     if free >= FREE_WARN:
         return Finding(name, "ok", found)
     return Finding(name, "fail" if free < FREE_FAIL else "warn", found, "free some space there, or use --data-dir")
+
+
+def check_log(data_dir: Path, *, patience_s: float = LOG_S) -> Finding:
+    """Whether the event log there is sound: all of it is read, as far as `patience_s` seconds suffice."""
+    name, store = "event log", data_dir / DATABASE
+    try:
+        if not files_of(store):
+            return Finding(name, "ok", f"none yet in {data_dir}")
+        sound = verify(store, patience_s=patience_s)
+    except StoreError as error:
+        return Finding(name, "fail", str(error), "docs/operations.md tells what to do about a broken log")
+    except TimeoutError:
+        found = f"{store} is too large to be read in {patience_s:g} s; nothing wrong was found in that time"
+        return Finding(name, "warn", found, "`k12ai backup FILE` reads all of it")
+    if lost := lost_events(store, sound):
+        found = f"{store} has lost its last {lost} events: its -wal file is missing, cut or broken"
+        return Finding(name, "fail", found, "`k12ai serve` says what to do")
+    found = f"sound: {sound.events} events of {sound.jobs} jobs, up to seq {sound.head}"
+    return Finding(name, "ok", f"{found} (schema version {sound.version})")
 
 
 def check_sqlite(data_dir: Path) -> Finding:

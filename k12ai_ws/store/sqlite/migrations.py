@@ -78,7 +78,14 @@ def retention(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-STEPS: tuple[Step, ...] = (params_apart, retention)
+def checksums(connection: sqlite3.Connection) -> None:
+    """An event has a checksum (CRC-32 of its payload, begun with its seq), so that one that was overwritten on the disk
+    is never handed out. Those that were there before have none.
+    """
+    connection.execute("ALTER TABLE events ADD COLUMN crc INTEGER")
+
+
+STEPS: tuple[Step, ...] = (params_apart, retention, checksums)
 """The first brings version 1 to 2, and so on. A released step is never changed: files of its time are out there."""
 
 SCHEMA_VERSION = 1 + len(STEPS)

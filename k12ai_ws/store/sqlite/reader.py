@@ -2,15 +2,17 @@
 
 import sqlite3
 from collections.abc import Sequence
+from zlib import crc32
 
 import orjson
 
-from k12ai_ws.store.store import EventPage, JobsPage, LogPosition, StoredEvent
+from k12ai_ws.store.store import EventPage, JobsPage, LogPosition, StoredEvent, StoreError
 from k12ai_ws.wire.filter import ON_REQUEST, EventFilter, EventKey
 from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.status import JobStatus
 
 from . import marks
+from .ills import RESTORE
 
 PAGE_BYTES = 1 << 20
 """A page ends once it holds so many bytes: bounds the memory of a reader of long log lines or large requests."""
@@ -19,14 +21,61 @@ SPAN = 20_000
 filter lets little through (about 10 ms).
 """
 
+Row = tuple[int, int, str, bytes, int | None]
+"""An event: seq, job_no, type, payload, and its checksum (None: of an earlier version)."""
+REMEMBERED = 10_000
+"""Keys of events kept in memory at most."""
+
 SELECT_RECORDS = "SELECT j.no, j.record, r.params FROM jobs j CROSS JOIN requests r ON r.job_no = j.no"
 
 
-def read_events(connection: sqlite3.Connection, wanted: EventFilter, after: int, limit: int) -> EventPage:
+class Facts:
+    """The keys of events by their job's number: what they are made of never changes, so no page looks it up again.
+
+    Shared by all readers' threads. Bounded: past `REMEMBERED` jobs it begins anew.
+    """
+
+    def __init__(self) -> None:
+        self._keys: dict[tuple[int, str], EventKey] = {}
+
+    def key(self, connection: sqlite3.Connection, job_no: int, kind: str) -> EventKey:
+        """The key of an event of that job and type."""
+        key = self._keys.get((job_no, kind))
+        if key is None:
+            row = connection.execute(
+                "SELECT user, service_uuid, service_name, job_id FROM jobs WHERE no = ?", (job_no,)
+            ).fetchone()
+            if len(self._keys) >= REMEMBERED:
+                self._keys = {}
+            key = self._keys[job_no, kind] = EventKey(kind, "framework", *row)
+        return key
+
+
+def read_events(connection: sqlite3.Connection, facts: Facts, wanted: EventFilter, after: int, limit: int) -> EventPage:
     """See Store.replay."""
     if wanted.tags is not None and "framework" not in wanted.tags:
         # All that is stored belongs to the framework.
         return EventPage((), max(_head(connection), after), marks.prunings(connection))
+    statement, values = _query(wanted)
+    connection.execute("BEGIN")
+    try:
+        upto, prunings = _upto(connection, wanted.job_id, after), marks.prunings(connection)
+        rows: list[Row] = []
+        size = 0
+        for row in connection.execute(statement, [after, upto, *values, limit]):
+            rows.append(row)
+            size += len(row[3])
+            if size >= PAGE_BYTES:
+                break
+        events = _events(connection, facts, rows)
+    finally:
+        connection.execute("COMMIT")
+    full = len(events) >= limit or size >= PAGE_BYTES
+    return EventPage(events, events[-1].seq if full else max(upto, after), prunings)
+
+
+def _query(wanted: EventFilter) -> tuple[str, list[object]]:
+    """The events (`Row`) of a page, and its values but for the first two and the last."""
     where, values = ["e.seq > ?", "e.seq <= ?"], []  # type: tuple[list[str], list[object]]
     if wanted.types is None:
         where.append(f"e.type NOT IN ({_marks(ON_REQUEST)})")
@@ -37,30 +86,26 @@ def read_events(connection: sqlite3.Connection, wanted: EventFilter, after: int,
     if wanted.job_id is not None:
         where.append("e.job_no = (SELECT no FROM jobs WHERE job_id = ?)")
         values.append(wanted.job_id)
+    source = "events e"
     for column in ("user", "service_uuid", "service_name"):
         if (value := getattr(wanted, column)) is not None:
+            # CROSS JOIN keeps the order of the tables: the events are walked by seq (or by job and seq), never sorted.
+            source = "events e CROSS JOIN jobs j ON j.no = e.job_no"
             where.append(f"j.{column} = ?")
             values.append(value)
-    # CROSS JOIN keeps the order of the tables: the events are walked by seq (or by job and seq) and never sorted.
-    statement = (
-        "SELECT e.seq, e.type, j.user, j.service_uuid, j.service_name, j.job_id, e.payload"  # noqa: S608 - no input
-        f" FROM events e CROSS JOIN jobs j ON j.no = e.job_no WHERE {' AND '.join(where)} ORDER BY e.seq LIMIT ?"
-    )
-    connection.execute("BEGIN")
-    try:
-        upto, prunings = _upto(connection, wanted.job_id, after), marks.prunings(connection)
-        events, size = [], 0
-        for seq, kind, user, uuid, name, job_id, payload in connection.execute(
-            statement, [after, upto, *values, limit]
-        ):
-            events.append(StoredEvent(seq, EventKey(kind, "framework", user, uuid, name, job_id), payload))
-            size += len(payload)
-            if size >= PAGE_BYTES:
-                break
-    finally:
-        connection.execute("COMMIT")
-    full = len(events) >= limit or size >= PAGE_BYTES
-    return EventPage(events, events[-1].seq if full else max(upto, after), prunings)
+    chosen = "e.seq, e.job_no, e.type, e.payload, e.crc"
+    return f"SELECT {chosen} FROM {source} WHERE {' AND '.join(where)} ORDER BY e.seq LIMIT ?", values  # noqa: S608
+
+
+def _events(connection: sqlite3.Connection, facts: Facts, rows: Sequence[Row]) -> list[StoredEvent]:
+    """Raises StoreError for an event that is not what was stored: nobody is shown other bytes than the first reader."""
+    if [crc32(payload, seq) for seq, _, _, payload, _ in rows] != [crc for _, _, _, _, crc in rows]:
+        for seq, _, _, payload, crc in rows:
+            if crc is not None and crc != crc32(payload, seq):
+                raise StoreError(f"event {seq} was overwritten on the disk: {RESTORE}")
+    keys = {pair: facts.key(connection, *pair) for pair in {(number, kind) for _, number, kind, _, _ in rows}}
+    make = tuple.__new__  # a third of the time of the class's own constructor
+    return [make(StoredEvent, (seq, keys[number, kind], payload)) for seq, number, kind, payload, _ in rows]
 
 
 def _upto(connection: sqlite3.Connection, job_id: str | None, after: int) -> int:
@@ -139,8 +184,23 @@ def read_position(connection: sqlite3.Connection, job_id: str) -> LogPosition | 
     row = connection.execute(
         "SELECT p.log_offset, p.state FROM positions p JOIN jobs j ON j.no = p.job_no WHERE j.job_id = ?", (job_id,)
     ).fetchone()
-    return row and LogPosition(row[0], orjson.loads(row[1]))
+    try:
+        return row and LogPosition(row[0], orjson.loads(row[1]))
+    except ValueError as e:
+        raise StoreError(f"the log position of job {job_id} was overwritten on the disk ({e}): {RESTORE}") from e
+
+
+def read_all_jobs(connection: sqlite3.Connection) -> None:
+    """Reads every job and every log position. Raises StoreError for one that cannot be read."""
+    job_ids = [row[0] for row in connection.execute("SELECT job_id FROM jobs")]
+    for job_id in job_ids:
+        read_job(connection, job_id)
+        read_position(connection, job_id)
 
 
 def _record(record: bytes, params: bytes) -> JobRecord:
-    return JobRecord.from_json(orjson.loads(record) | {"params": orjson.loads(params)})
+    """Raises StoreError for what is none."""
+    try:
+        return JobRecord.from_json(orjson.loads(record) | {"params": orjson.loads(params)})
+    except (ValueError, LookupError, TypeError) as e:
+        raise StoreError(f"the record of a job was overwritten on the disk ({e!r}): {RESTORE}") from e

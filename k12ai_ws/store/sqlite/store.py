@@ -23,9 +23,10 @@ from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.status import JobStatus
 
 from . import marks, reader
+from .ills import FAULTS, explain
+from .opening import Opened, open_reader, open_store
 from .probe import write_probe
 from .prune import Erased
-from .schema import open_reader, open_writer, read_epoch
 from .writer import Timed, Writer
 
 P = ParamSpec("P")
@@ -38,11 +39,12 @@ READERS = 4
 class SqliteStore(Store):
     """Use `await SqliteStore.open(...)`. Belongs to the event loop it was opened on."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
-        self.epoch = str(read_epoch(connection))
+    def __init__(self, path: Path, opened: Opened, loop: asyncio.AbstractEventLoop) -> None:
+        self.epoch = opened.epoch
         self._loop = loop
-        self._writer = Writer(connection, loop)
-        self._prunings = marks.prunings(connection)
+        self._writer = Writer(opened.connection, opened.mark, loop)
+        self._prunings = marks.prunings(opened.connection)
+        self._facts = reader.Facts()
         self._closed = False
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="k12ai-store-reader")
         self._connections: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
@@ -55,8 +57,8 @@ class SqliteStore(Store):
     ) -> "SqliteStore":
         """Opens the file, or makes it. Raises StoreError for one that is broken or of another version."""
         loop = asyncio.get_running_loop()
-        connection = await loop.run_in_executor(None, open_writer, path, synchronous, new_epoch)
-        return cls(path, connection, loop)
+        opened = await loop.run_in_executor(None, open_store, path, synchronous, new_epoch)
+        return cls(path, opened, loop)
 
     def on_commit(self, listener: CommitListener) -> None:
         """See Store."""
@@ -101,7 +103,7 @@ class SqliteStore(Store):
 
     async def replay(self, wanted: EventFilter, after: int, *, limit: int = 500) -> EventPage:
         """See Store."""
-        return await self.read(reader.read_events, wanted, after, limit)
+        return await self.read(reader.read_events, self._facts, wanted, after, limit)
 
     async def jobs(
         self,
@@ -138,10 +140,12 @@ class SqliteStore(Store):
         if self._closed:
             return
         self._closed = True
-        await self._writer.close()
+        await self._writer.stop()
         await self._loop.run_in_executor(None, self._pool.shutdown)
         for _ in range(READERS):
             self._connections.get().close()
+        # The last one to close takes what is in the -wal into the file and removes it; readers may not.
+        await self._loop.run_in_executor(None, self._writer.close)
 
     async def read(
         self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -154,8 +158,8 @@ class SqliteStore(Store):
             connection = self._connections.get()
             try:
                 return query(connection, *args, **kwargs)
-            except sqlite3.Error as e:
-                raise StoreError(f"the event log cannot be read: {e}") from e
+            except FAULTS as e:
+                raise StoreError(f"the event log cannot be read: {explain(e)}") from e
             finally:
                 self._connections.put(connection)
 

@@ -232,3 +232,60 @@ async def test_large_params_are_written_once_and_not_with_every_batch(store, mak
     assert written() - before < 5_000_000
     record = await store.job("job-1")
     assert (record.params, record.status) == (params, JobStatus.RUNNING)
+
+
+async def test_in_one_group_a_job_ends_and_the_next_of_its_pair_begins(store, make) -> None:
+    await store.append(make.change(1, "a", service_uuid="p"))
+    results = await asyncio.gather(
+        store.append(make.change(9, "too early", service_uuid="p")),
+        store.append(make.end(1, service_uuid="p")),
+        store.append(make.change(2, "b", service_uuid="p", position=LogPosition(3, {}))),
+        store.append(make.change(2, "c", service_uuid="p", status=JobStatus.RUNNING)),
+        return_exceptions=True,
+    )
+    assert isinstance(results[0], StoreError)
+    assert [e.seq for r in results[1:] for e in r] == [2, 3, 4]
+    assert [(r.job_id, r.status) for r in await store.active_jobs()] == [("job-2", JobStatus.RUNNING)]
+    assert (await store.job("job-1")).status is JobStatus.FINISHED
+    assert await store.position("job-2") == LogPosition(3, {})
+
+
+async def test_of_a_group_the_last_record_and_the_last_position_of_each_job_stand(store, make) -> None:
+    def changes(job: int):
+        for i in range(40):
+            position = LogPosition(i, {"i": i}) if i % 2 else None
+            yield make.change(job, f"{i}", last_metrics={"n": i}, status=JobStatus.RUNNING, position=position)
+
+    mixed = [c for pair in zip(changes(1), changes(2), changes(3), strict=True) for c in pair]
+    await asyncio.gather(*(store.append(c) for c in mixed))
+    for job in (1, 2, 3):
+        assert (await store.job(f"job-{job}")).last_metrics == {"n": 39}
+        assert await store.position(f"job-{job}") == LogPosition(39, {"i": 39})
+    ends = [store.append(make.end(job, last_metrics={"n": 40})) for job in (1, 2, 3)]
+    await asyncio.gather(*ends)
+    assert [j.last_metrics for j in (await store.jobs()).jobs] == [{"n": 40}] * 3
+    assert await store.position("job-1") is None
+
+
+async def test_a_change_larger_than_any_statement_is_stored_whole(store, make) -> None:
+    texts = [str(i) for i in range(10_000)]
+    stored = await store.append(make.change(1, *texts))
+    assert [json.loads(e.payload)["text"] for e in stored] == texts
+    assert [e.payload for e in await everything(store)] == [e.payload for e in stored]
+
+
+async def test_a_job_that_ended_may_still_be_written(store, make) -> None:
+    await store.append(make.end(1))
+    await store.append(make.end(1, last_error={"code": 1}))
+    assert (await store.job("job-1")).last_error == {"code": 1}
+    assert [j.job_id for j in (await store.jobs()).jobs] == ["job-1"]
+
+
+async def test_what_is_secret_stands_in_no_file(store, make, path) -> None:
+    change = make.change(1, "x")
+    change = replace(change, record=replace(change.record, params={}, secrets=("hunter2-hunter2",)))
+    await store.append(change)
+    await store.append(replace(change, record=replace(change.record, status=JobStatus.RUNNING)))
+    assert (await store.job(change.record.job_id)).secrets == ()
+    await store.close()
+    assert not [f.name for f in path.parent.iterdir() if f.is_file() and b"hunter2" in f.read_bytes()]

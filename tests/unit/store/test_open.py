@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from k12ai_ws.store.sqlite import SqliteStore
+from k12ai_ws.store.sqlite import SqliteStore, migrations
+from k12ai_ws.store.sqlite.migrations import SCHEMA_VERSION
 from k12ai_ws.store.store import LogPosition, StoreError
 from k12ai_ws.wire.filter import EventFilter
 from k12ai_ws.wire.job import JobRecord
@@ -37,7 +38,7 @@ async def test_a_newer_schema_is_refused_and_left_alone(open_store, path: Path) 
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     before = content_of(path)
-    with pytest.raises(StoreError, match=r"schema version 99, and this server knows version 3"):
+    with pytest.raises(StoreError, match=rf"schema version 99, and this server knows version {SCHEMA_VERSION}\b"):
         await SqliteStore.open(path, new_epoch=epoch)
     assert content_of(path) == before
 
@@ -102,7 +103,7 @@ def modes(folder: Path) -> dict[str, str]:
 async def test_the_files_are_their_owners_alone(open_store, path: Path, make) -> None:
     store = await open_store()
     await store.append(make.change(1, "x"))
-    names = ("k12ai.sqlite3", "k12ai.sqlite3-wal", "k12ai.sqlite3-shm")
+    names = ("k12ai.sqlite3", "k12ai.sqlite3-wal", "k12ai.sqlite3-shm", "k12ai.sqlite3-head")
     assert modes(path.parent) == dict.fromkeys(names, "0o600")
     await store.close()
     os.chmod(path, 0o644)  # noqa: PTH101 - as an earlier server left it
@@ -182,6 +183,35 @@ async def test_a_file_of_version_1_is_brought_up_to_date_and_nothing_of_it_is_lo
     store = await open_store()
     await store.append(make.change(1, "x", status=JobStatus.STOPPING))
     assert await store.job("job-1") == replace(make.record(1, status=JobStatus.STOPPING), params=records[0].params)
+
+
+async def test_a_step_that_fails_leaves_the_version_before_it_whole(path: Path, make, monkeypatch) -> None:
+    """Each step is a transaction: a server that goes back to the step takes it up there."""
+    old_file(path, [make.record(1)])
+    done = []
+
+    def second(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE half (x)")
+        done.append(1)
+        raise sqlite3.OperationalError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "STEPS", (migrations.STEPS[0], second))
+        with pytest.raises(StoreError, match="no room"):
+            await SqliteStore.open(path, new_epoch=epoch)
+    assert done == [1]
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    assert connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'half'").fetchone() == (0,)
+    connection.close()
+    store = await SqliteStore.open(path, new_epoch=epoch)
+    assert await store.job("job-1") == make.record(1)
+    await store.append(make.change(1, "x"))
+    await store.close()
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    assert connection.execute("SELECT crc IS NULL FROM events ORDER BY seq").fetchall() == [(1,), (0,)]
+    connection.close()
 
 
 async def test_a_file_of_version_1_with_a_broken_record_is_refused_and_left_as_it_was(path: Path, make) -> None:

@@ -1,11 +1,17 @@
 """The data folder, and SQLite in it."""
 
+import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from k12ai_ws.cli.doctor import storage
+from k12ai_ws.store.sqlite import SqliteStore
+from k12ai_ws.store.store import Change, NewEvent
+from k12ai_ws.wire.job import JobRecord
 
 GIB = 1 << 30
 
@@ -41,3 +47,53 @@ def test_an_old_sqlite_and_a_filesystem_without_write_ahead_log(
     assert "journal mode delete" in finding.found
     monkeypatch.setattr(storage, "MIN_SQLITE", (99, 0, 0))
     assert "99.0.0" in str(storage.check_sqlite(tmp_path).advice)
+
+
+def a_log(folder: Path) -> Path:
+    """A data folder with a log of one event, closed in good order."""
+
+    async def make() -> None:
+        store = await SqliteStore.open(folder / "k12ai.sqlite3", new_epoch=lambda: "e")
+        await store.append(Change(JobRecord("j", "u", "p", "s", "train", {}, 1), [NewEvent("status", b'{"x":"y"}')]))
+        await store.close()
+
+    asyncio.run(make())
+    return folder / "k12ai.sqlite3"
+
+
+def test_a_log_that_is_sound_or_not_there(tmp_path: Path) -> None:
+    assert storage.check_log(tmp_path).found == f"none yet in {tmp_path}"
+    a_log(tmp_path)
+    finding = storage.check_log(tmp_path)
+    assert finding.status == "ok"
+    assert "1 events of 1 jobs, up to seq 1" in finding.found
+
+
+def test_a_log_that_is_broken_in_one_way_or_another(tmp_path: Path) -> None:
+    store = a_log(tmp_path)
+    whole = store.read_bytes()
+    store.write_bytes(whole.replace(b'"x":"y"', b'"x":"z"'))
+    assert "event 1 was overwritten" in storage.check_log(tmp_path).found
+    store.write_bytes(whole[: len(whole) // 2])
+    assert storage.check_log(tmp_path).status == "fail"
+    store.write_bytes(whole)
+    (tmp_path / "k12ai.sqlite3-head").write_text("00000000000000000007 e\n")
+    finding = storage.check_log(tmp_path)
+    assert finding.status == "fail"
+    assert "has lost its last 6 events" in finding.found
+    store.unlink()
+    assert "is missing, but" in storage.check_log(tmp_path).found
+
+
+def test_a_log_that_is_too_large_to_be_read_now(tmp_path: Path) -> None:
+    store = a_log(tmp_path)
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute(
+            "WITH n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
+            " INSERT INTO events (seq, job_no, type, payload)"
+            " SELECT i, 1, 'log', CAST('{\"x\":1,\"seq\":' || i || '}' AS BLOB) FROM n"
+        )
+    finding = storage.check_log(tmp_path, patience_s=0.0)
+    assert finding.status == "warn"
+    assert "too large to be read in 0 s" in finding.found
+    assert "60000 events" in storage.check_log(tmp_path, patience_s=60.0).found

@@ -1,0 +1,47 @@
+"""`k12ai backup`: a copy of the event log, also beside the server that writes it."""
+
+import argparse
+from pathlib import Path
+
+from .exits import CommandFailed, Exit
+from .options import add_output
+
+
+def configure(parser: argparse.ArgumentParser, _command: str) -> None:
+    """The command's options."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="what to write; it appears whole or not at all")
+    parser.add_argument("--force", action="store_true", help="replace FILE where it is there already")
+    parser.add_argument("--config", type=Path, metavar="F", help="the settings that the server takes")
+    parser.add_argument("--data-dir", type=Path, metavar="D", help="the data folder of the server")
+    add_output(parser)
+
+
+def examples(_command: str) -> str:
+    """For `--help`."""
+    return """\
+examples:
+  k12ai backup /srv/backups/k12ai-$(date +%F).sqlite3
+  k12ai backup --config /etc/k12ai/k12ai.toml --force /srv/backups/k12ai.sqlite3
+It holds jobs, events and log positions; the files of jobs (workspaces, raw logs) are not in it. The server may run."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exits with 1 where nothing could be written, or the log is broken."""
+    from k12ai_ws.settings import SettingsError, load_settings
+    from k12ai_ws.store.sqlite.backup import back_up
+    from k12ai_ws.store.store import StoreError
+
+    from .beginnings import DATABASE
+    from .output import Output
+
+    output = Output.of(args)
+    try:
+        settings = load_settings(args.config, {} if args.data_dir is None else {"data_dir": args.data_dir})
+        found = back_up(settings.data_dir / DATABASE, args.file.expanduser().absolute(), force=args.force)
+    except (SettingsError, StoreError) as e:
+        raise CommandFailed(str(e)) from e
+    if output.json:
+        output.data({"file": str(args.file), **found._asdict()})
+    else:
+        output.line(output.words("backed_up", file=args.file, events=found.events, jobs=found.jobs, head=found.head))
+    return Exit.OK

@@ -1,0 +1,125 @@
+"""A copy of a store that can be kept elsewhere, and how it comes back.
+
+A backup is one SQLite file, made from one moment of the log beside whoever writes to it. It holds what the log holds
+and no more: pages of removed events are left out.
+"""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from k12ai_ws.store.store import StoreError
+
+from .ills import FAULTS, explain
+from .opening import open_reader
+from .published import Mark, path_of
+from .verify import Soundness, verify
+
+PARTIAL = ".partial"
+
+
+def back_up(store: Path, target: Path, *, force: bool = False) -> Soundness:
+    """Copies the store to `target`, which appears whole, synced and with mode 0600, or not at all.
+
+    Raises StoreError: there is no store, it is broken, `target` is there already (but for `force`), no room, ...
+    """
+    if not store.is_file():
+        raise StoreError(f"there is no store {store}")
+    if target.is_dir():
+        raise StoreError(f"{target} is a folder: name a file in it")
+    if not force and os.path.lexists(target):
+        raise StoreError(f"{target} is there already: choose another name, or replace it with --force")
+    if target.exists() and any(target.samefile(p) for p in files_of(store)):
+        raise StoreError(f"{target} is the store itself: choose another name")
+    with _copy(store, target.with_name(target.name + PARTIAL)) as partial:
+        found = verify(partial)
+        _sync(partial)
+        _place(partial, target, force=force)
+    return found
+
+
+def restore(store: Path, source: Path, *, new_epoch: Callable[[], str], aside: Path) -> Soundness:
+    """Puts the log of `source` in the place of the store, whose files are kept in the folder `aside`, which is made.
+
+    For whoever holds the data folder's lock. The log gets a new epoch: it has forked. Subscribers may have seen events
+    after the backup, whose numbers will be given again to others, so no resume token of theirs may be believed. Raises
+    StoreError; then the store is what it was.
+    """
+    if not source.is_file():
+        raise StoreError(f"there is no backup {source}")
+    with _copy(source, store.with_name(store.name + ".restoring")) as copy:
+        found = verify(copy)
+        with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch := new_epoch(),))
+        _sync(copy)
+        if files_of(store):
+            _keep(store, aside)
+        # In this order: a server that starts after a kill at any point finds the old log, says that its end is missing,
+        # or finds the new one; and never the new one with the old one's -wal.
+        for suffix in ("-wal", "-shm"):
+            store.with_name(store.name + suffix).unlink(missing_ok=True)
+        copy.replace(store)
+        path_of(store).unlink(missing_ok=True)  # not written over: it is kept too
+        Mark(store, epoch, found.head).close()
+        _sync(store.parent)
+    return found._replace(epoch=epoch)
+
+
+def files_of(store: Path) -> list[Path]:
+    """The files that a store consists of, as far as they are there; the shared memory is none of them."""
+    named = (store, store.with_name(store.name + "-wal"), path_of(store))
+    return [path for path in named if os.path.lexists(path)]
+
+
+@contextlib.contextmanager
+def _copy(store: Path, target: Path) -> Iterator[Path]:
+    """A copy of one moment under a passing name: removed again where it is not put elsewhere. Raises StoreError."""
+    try:
+        target.unlink(missing_ok=True)  # of a copy that was killed
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        try:
+            with contextlib.closing(open_reader(store)) as connection:
+                connection.execute("VACUUM INTO ?", (str(target),))
+            yield target
+        finally:
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                target.with_name(target.name + suffix).unlink(missing_ok=True)
+    except FAULTS as e:
+        raise StoreError(f"{store} cannot be copied to {target.parent}: {explain(e)}") from e
+
+
+def _place(partial: Path, target: Path, *, force: bool) -> None:
+    if force:
+        partial.replace(target)
+    else:
+        try:
+            os.link(partial, target)  # unlike a rename, never over what somebody else put there meanwhile
+        except FileExistsError:
+            raise StoreError(f"{target} is there already: choose another name, or replace it with --force") from None
+        except OSError:  # a filesystem without links
+            partial.rename(target)
+    _sync(target.parent)
+
+
+def _keep(store: Path, aside: Path) -> None:
+    """The store's files in another folder too, without moving them yet."""
+    aside.mkdir(mode=0o700)
+    for path in files_of(store):
+        try:
+            os.link(path, aside / path.name)
+        except OSError:  # a filesystem without links
+            shutil.copy2(path, aside / path.name)
+            _sync(aside / path.name)
+    _sync(aside)
+
+
+def _sync(path: Path) -> None:
+    """A file's bytes, or a folder's names, reach the disk."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

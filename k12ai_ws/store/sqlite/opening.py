@@ -1,0 +1,167 @@
+"""How a store's file is opened, and when it is not: one that is broken, or that is not what it was, is refused.
+
+Nothing is ever replaced or made new in its place. What costs little is looked at with every start; `verify.py` reads
+the whole file.
+"""
+
+import logging
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from k12ai_ws.store.store import StoreError
+
+from .ills import FAULTS, RESTORE, explain
+from .migrations import SCHEMA_VERSION, migrate
+from .published import Mark, path_of, read_mark
+from .schema import make_tables, read_epoch
+
+MAGIC = b"SQLite format 3\0"
+SMALL = 16 << 20
+"""Bytes of a file that is read as a whole at every start: some 20 ms."""
+
+log = logging.getLogger(__name__)
+
+
+class Opened(NamedTuple):
+    """A store that may be written to."""
+
+    connection: sqlite3.Connection
+    epoch: str
+    mark: Mark
+
+
+def open_store(path: Path, synchronous: Literal["full", "normal"], new_epoch: Callable[[], str]) -> Opened:
+    """The writing connection, its tables made where the file is new. Raises StoreError."""
+    try:
+        refuse_remains(path)
+        _make_private(path)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except FAULTS as e:
+        raise StoreError(f"the store {path} cannot be opened: {explain(e)}") from e
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA journal_size_limit = 67108864")
+        version = version_of(connection)
+        if version == 0 and not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            if _handed_out(path):
+                raise _missing(path)  # its tables were in a -wal that is gone
+            make_tables(connection, new_epoch())
+        else:
+            refuse_version(path, version)
+            migrate(connection, version)
+        _check(path, connection)
+        epoch = _epoch(path, connection, synchronous, new_epoch)
+        return Opened(connection, epoch, Mark(path, epoch, last_seq(connection)))
+    except FAULTS as e:
+        connection.close()
+        raise StoreError(f"the store {path} cannot be opened: {explain(e)}") from e
+    except StoreError:
+        connection.close()
+        raise
+
+
+def refuse_remains(path: Path) -> None:
+    """Raises StoreError where SQLite would begin a new file although there was a log, or where it would be confused."""
+    wal = path.with_name(path.name + "-wal")
+    size = path.stat().st_size if path.is_file() else 0
+    if size == 0 and (_handed_out(path) or (wal.is_file() and wal.stat().st_size > 0)):
+        raise _missing(path)
+    if size:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                raise StoreError(f"the store {path} is no SQLite database, or its beginning was overwritten: {RESTORE}")
+
+
+def _handed_out(path: Path) -> bool:
+    """Whether anyone has seen an event of the log that belongs here."""
+    mark = read_mark(path)
+    return mark is not None and mark.seq > 0
+
+
+def _missing(path: Path) -> StoreError:
+    state = "is empty" if path.exists() else "is missing"
+    return StoreError(
+        f"the store {path} {state}, but {path_of(path).name} or {path.name}-wal beside it are those of a log: put the "
+        f"file back, or a backup with `k12ai restore FILE`; for a new log move all {path.name}* away"
+    )
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The schema's version; 0 for a file without tables."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def refuse_version(path: Path, version: int) -> None:
+    """Raises StoreError for a version that this program does not know."""
+    if not 0 < version <= SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} has schema version {version}, and this server knows version {SCHEMA_VERSION}: "
+            "run the server that wrote it, or point data_dir elsewhere"
+        )
+
+
+def last_seq(connection: sqlite3.Connection) -> int:
+    """The seq of the last event; 0 for an empty log."""
+    return int(connection.execute("SELECT max(seq) FROM events").fetchone()[0] or 0)
+
+
+def _check(path: Path, connection: sqlite3.Connection) -> None:
+    """What costs little. Raises StoreError, sqlite3.Error."""
+    if read_epoch(connection) is None:
+        raise StoreError(f"{path} has no epoch: it is no store of this server; move it away, and a new one is made")
+    pages, size = (int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "page_size"))
+    if pages * size <= SMALL:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise StoreError(f"the store {path} is broken ({found}): {RESTORE}")
+    seq = last_seq(connection)
+    row = connection.execute("SELECT payload FROM events WHERE seq = ?", (seq,)).fetchone()
+    if row is not None and not row[0].endswith(b'"seq":%d}' % seq):
+        raise StoreError(f"the store {path} is broken (event {seq} is not its own): {RESTORE}")
+    # SQLite opens what it may not write for reading alone, and says so at the first write.
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("ROLLBACK")
+
+
+def _epoch(
+    path: Path, connection: sqlite3.Connection, synchronous: Literal["full", "normal"], new_epoch: Callable[[], str]
+) -> str:
+    """The log's epoch, which changes where the log has lost events that were handed out and that is no fault."""
+    epoch, seq, mark = str(read_epoch(connection)), last_seq(connection), read_mark(path)
+    if mark is None or mark.epoch != epoch or mark.seq <= seq:
+        return epoch
+    if synchronous == "full":
+        raise StoreError(
+            f"the store {path} ends with event {seq}, but events up to {mark.seq} were handed out: its -wal file is "
+            f"missing, cut or broken, or the file is an old one. Put the right files back, or a backup with `k12ai "
+            f"restore FILE`; to go on without these events, `k12ai restore {path}` gives the log a new epoch, and what "
+            "there is now is kept aside"
+        )
+    log.warning("events %d to %d were lost, as store.synchronous=normal allows: a new epoch", seq + 1, mark.seq)
+    epoch = new_epoch()
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
+    return epoch
+
+
+def _make_private(path: Path) -> None:
+    """Makes the file, or takes everybody else's rights to it: requests and logs are its owner's alone. SQLite gives the
+    files that it puts beside it (`-wal`, `-shm`) the same mode.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        for one in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
+            if one.is_file():
+                one.chmod(0o600)
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection; used by one thread at a time, closed by any."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )
