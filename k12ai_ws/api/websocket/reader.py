@@ -86,7 +86,10 @@ class MessageReader:
             start += 2 if size == 126 else 8
             if len(buffer) < start:
                 return None
+            least = MAX_CONTROL + 1 if size == 126 else 1 << 16
             size = int.from_bytes(buffer[2:start], "big")
+            if size < least:
+                raise Violation(PROTOCOL_ERROR, "a length is written in as few bytes as it needs")
         if first & 0x0F < CLOSE and size + len(self._gathered or b"") > self._limit:
             raise Violation(TOO_BIG, f"a message may have {self._limit} bytes (channel.max_frame_bytes)")
         end = start + 4 + size
