@@ -16,6 +16,7 @@ TEST = [
     "setuptools>=77",
     "types-jsonschema",
     "types-psutil",
+    "wsproto>=1.2",
 ]
 
 setup(

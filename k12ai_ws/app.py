@@ -31,6 +31,7 @@ from k12ai_ws.jobs.queue import Queue
 from k12ai_ws.jobs.runner import Runner
 from k12ai_ws.jobs.threads import DaemonThreads
 from k12ai_ws.jobs.workspace import Folders
+from k12ai_ws.launchers.launcher import Launcher
 from k12ai_ws.launching import choose_launcher
 from k12ai_ws.logs.rules import for_nobody, read_configured
 from k12ai_ws.monitor.monitor import Monitor
@@ -51,14 +52,16 @@ class StartError(Exception):
 class Server:
     """The whole server. `start`, then `address`, then `close`; its jobs outlive it.
 
-    `launcher` is the name of the launcher that it took.
+    `launcher` is the name of the launcher that it took. A `registry` or a `given` launcher stand for what it would
+    find on its machine: a driver's tests give it a `FakeLauncher`, whose jobs they play.
     """
 
     launcher: str
 
-    def __init__(self, settings: Settings, *, registry: Registry | None = None) -> None:
+    def __init__(self, settings: Settings, *, registry: Registry | None = None, given: Launcher | None = None) -> None:
         self.settings = settings
         self._registry = registry
+        self._given = given
 
     async def start(self) -> None:
         """Takes the data folder, finds the jobs of the server before, and listens.
@@ -86,7 +89,8 @@ class Server:
             log.warning("the configuration: %s", odd)
         store = await self._open_store()
         undo.push_async_callback(store.close)
-        launcher, note = await choose_launcher(settings)
+        given = self._given
+        launcher, note = (given, "it was given") if given is not None else await choose_launcher(settings)
         undo.push_async_callback(launcher.close)
         self.launcher = launcher.name
         log.info("launcher: %s", note)
