@@ -18,6 +18,7 @@ TEST = [
     "trustme>=1.1",
     "types-jsonschema",
     "types-psutil",
+    "wsproto>=1.2",
 ]
 
 setup(

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
+from socket import socket
 
 from k12ai_ws.admitting import make_gate, open_access
 from k12ai_ws.api.connections import Connections
@@ -32,6 +33,7 @@ from k12ai_ws.jobs.queue import Queue
 from k12ai_ws.jobs.runner import Runner
 from k12ai_ws.jobs.threads import DaemonThreads
 from k12ai_ws.jobs.workspace import Folders
+from k12ai_ws.launchers.launcher import Launcher
 from k12ai_ws.launching import choose_launcher
 from k12ai_ws.logs.rules import ConfiguredRule, for_nobody, read_configured
 from k12ai_ws.monitor.monitor import Monitor
@@ -53,18 +55,26 @@ log = logging.getLogger(__name__)
 class Server:
     """The whole server. `start`, then `address`, then `close`; its jobs outlive it.
 
-    `launcher` is the name of the launcher that it took, `keeper` what prunes its store.
+    `launcher` is the name of the launcher that it took, `keeper` what prunes its store. A `registry` or a `given`
+    launcher stand for what it would find on its machine: a driver's tests give it a `FakeLauncher` and
+    play its jobs.
     """
 
     launcher: str
     keeper: Keeper
 
     def __init__(
-        self, settings: Settings, *, registry: Registry | None = None, log_dropped: Callable[[], int] = lambda: 0
+        self,
+        settings: Settings,
+        *,
+        registry: Registry | None = None,
+        given: Launcher | None = None,
+        log_dropped: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`registry`: the drivers, where they are not to be discovered; `log_dropped`: see `ServerLog.dropped`."""
+        """`log_dropped`: see `ServerLog.dropped`."""
         self.settings = settings
         self._registry = registry
+        self._given = given
         self._log_dropped = log_dropped
 
     async def start(self) -> None:
@@ -86,7 +96,7 @@ class Server:
         make_folders(settings)
         tls = own_tls(settings.server)
         keys = await open_access(settings, undo, clock_ms)
-        self._sockets = bind(settings.server)
+        self._sockets = self._bind()
         for bound in self._sockets:
             undo.callback(bound.close)
         gate = make_gate(settings, self._sockets, keys, undo, has_tls=tls is not None, clock_ms=clock_ms)
@@ -95,7 +105,7 @@ class Server:
         metrics = Metrics()
         store = await self._open_store()
         undo.push_async_callback(store.close)
-        chosen, note = await choose_launcher(settings)
+        chosen, note = await self._launcher()
         launcher = CountedLauncher(chosen, metrics.counted)
         undo.push_async_callback(launcher.close)
         self.launcher = launcher.name
@@ -189,6 +199,12 @@ class Server:
         the rest. The jobs go on.
         """
         await self._undo.aclose()
+
+    async def _launcher(self) -> tuple[Launcher, str]:
+        return (self._given, "it was given") if self._given is not None else await choose_launcher(self.settings)
+
+    def _bind(self) -> list[socket]:
+        return bind(self.settings.server)
 
     async def _open_store(self) -> SqliteStore:
         path, synchronous = self.settings.data_dir / DATABASE, self.settings.store.synchronous
