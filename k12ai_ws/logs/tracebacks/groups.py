@@ -80,6 +80,7 @@ class GroupReader:
             if isinstance(token, list):
                 block.finish(self._limits, why="close")
                 block.part.group = token
+                block.part.text = block.part.text or [""]  # members of an exception that no line tells of
                 block.state, block.whole = "text", True
             elif isinstance(token, _NoMargin):
                 block.add_text(token)

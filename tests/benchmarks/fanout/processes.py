@@ -98,8 +98,12 @@ class Ours:
         """Begins; `published` waits for the end."""
         self.order("publish", events, rate, burst, jobs, padding)
 
-    def published(self) -> None:
-        self._expect("published")
+    def published(self) -> int:
+        """Waits for the end; in how many commits the events were stored."""
+        word, commits = self._line().split()
+        if word != "published":
+            raise SystemExit(f"the server said {word!r}, not 'published'")
+        return int(commits)
 
     def measure(self) -> Result:
         self.order("measure")

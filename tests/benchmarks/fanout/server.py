@@ -1,7 +1,8 @@
 """The real server with a publisher inside: `server.py DATA_DIR PORT CONNECTIONS`, then orders on stdin, one a line.
 
 `publish EVENTS RATE BURST JOBS PADDING`: appends EVENTS events to JOBS jobs in turn, BURST at a time (RATE a second; 0:
-the next when the last ones are committed and delivered). All goes the whole way: store, commit, hub, filter, socket.
+as fast as they are committed and delivered, the next ones written while the last are delivered), and says in how many
+commits. All goes the whole way: store, commit, hub, filter, socket.
 `measure`: a line of JSON with CPU seconds and resident bytes.
 """
 
@@ -25,8 +26,8 @@ from k12ai_ws.wire.job import JobRecord
 EVENTS_PER_CHANGE = 8
 """A chunk of a job's log brings several events, and they are one change."""
 
-BURSTS_UNDER_WAY = 2
-"""One is delivered while the next is written."""
+UNDER_WAY = 2
+"""One burst, or event, is delivered while the next is written. With two, no commit ever holds both."""
 
 
 class Bench(Server):
@@ -73,12 +74,9 @@ async def publish(store: SqliteStore, events: int, rate: float, burst: int, jobs
             )
             changes.append(Change(job, [event(job, done + i, text) for i in range(count)]))
             done, left = done + count, left - count
-        if len(changes) == 1:
-            await store.append(changes[0])
-        else:
-            under_way.append(asyncio.gather(*(store.append(change) for change in changes)))
-            if len(under_way) == BURSTS_UNDER_WAY:
-                await under_way.popleft()
+        under_way.append(asyncio.gather(*(store.append(change) for change in changes)))
+        if len(under_way) == UNDER_WAY:
+            await under_way.popleft()
         await asyncio.sleep(0)
     await asyncio.gather(*under_way)
 
@@ -107,11 +105,19 @@ async def main() -> None:
     await server.start()
     print("ready", flush=True)
     loop = asyncio.get_running_loop()
+    commits = 0
+
+    def count(_: object) -> None:
+        nonlocal commits
+        commits += 1
+
+    server.store.on_commit(count)
     while order := (await loop.run_in_executor(None, sys.stdin.readline)).split():
         if order[0] == "publish":
             events, rate, burst, jobs, padding = order[1:]
             await publish(server.store, int(events), float(rate), int(burst), int(jobs), int(padding))
-            print("published", flush=True)
+            print("published", commits, flush=True)
+            commits = 0
         elif order[0] == "measure":
             print(measure(), flush=True)
     await server.close()
