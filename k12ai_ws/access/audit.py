@@ -41,17 +41,14 @@ class AuditFiles:
         """Writes whole lines behind the others. Raises OSError: then some of them may not stand there."""
         if not self.folder.exists():
             self.folder.mkdir(mode=0o700, exist_ok=True)
-            hand_over(self.folder)
         lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            hand_over(self.folder / LOCK)
             fcntl.flock(lock, fcntl.LOCK_EX)
             current = self.folder / CURRENT
             if current.exists() and current.stat().st_size >= self._max_bytes:
                 self._rotate(current)
             file = os.open(current, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                hand_over(current)
                 rest = memoryview(b"".join(lines))
                 while rest:
                     rest = rest[os.write(file, rest) :]
@@ -73,13 +70,6 @@ class AuditFiles:
             current.unlink()
 
 
-def hand_over(path: Path) -> None:
-    """Gives a file that root made to the owner of its folder: the server, which is not root, goes on with it."""
-    if os.geteuid() == 0:
-        owner = path.parent.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
-
-
 def entry(op: str, outcome: str, at_ms: int, caller: Caller | None, **facts: Json) -> bytes:
     """One line. `outcome`: `ok`, `denied` or `failed`. Facts that are None are left out, long texts are cut."""
     line: dict[str, Json] = {"at": rfc3339(at_ms), "op": clean(op)[:MAX_TEXT], "outcome": outcome}
@@ -87,7 +77,7 @@ def entry(op: str, outcome: str, at_ms: int, caller: Caller | None, **facts: Jso
         line["who"] = None if caller.principal is None else caller.principal.to_json()
         line["address"] = caller.address
         if caller.request_id is not None:
-            line["request_id"] = caller.request_id
+            line["request_id"] = clean(caller.request_id)[:MAX_TEXT]  # a channel's client chooses a part of it
     for name, value in facts.items():
         if value is not None:
             line[name] = clean(value)[:MAX_TEXT] if isinstance(value, str) else value

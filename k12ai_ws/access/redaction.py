@@ -38,8 +38,8 @@ class Redaction:
     """Knows which names speak of secrets, and hides what stands under them."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        yes = _any_of([p for p in patterns if not p.startswith("!")])
-        no = _any_of([p[1:] for p in patterns if p.startswith("!")])
+        yes = _any_of([spelled(p) for p in patterns if not p.startswith("!")])
+        no = _any_of([spelled(p[1:]) for p in patterns if p.startswith("!")])
         self._is_secret = lru_cache(KNOWN_NAMES)(
             lambda name: yes.match(known := spelled(name)) is not None and no.match(known) is None
         )

@@ -1,6 +1,5 @@
 """The server's own log without secrets: tokens, and what stands behind a word that speaks of one."""
 
-import logging
 import re
 
 from .redaction import HIDDEN
@@ -20,21 +19,3 @@ def clean(text: str) -> str:
     """
     text = TOKEN.sub(lambda found: f"k12ai_{found[1]}_{HIDDEN}", text)
     return PLACES.sub(lambda found: f"{found['name']}{found['scheme'] or ''}{HIDDEN}", text)
-
-
-class CleanLog(logging.Filter):
-    """A filter for a handler: what it lets through holds no secret, in the message or in a traceback."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """See `logging.Filter`; always True."""
-        try:
-            said = record.getMessage()
-        except Exception:  # noqa: BLE001 - a wrong call of the log: the handler says so, as ever
-            return True
-        if (cleaned := clean(said)) != said:
-            record.msg, record.args = cleaned, ()
-        if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
-        if record.exc_text:
-            record.exc_text = clean(record.exc_text)
-        return True

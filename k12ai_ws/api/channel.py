@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from k12ai_ws.access.principal import Caller
@@ -146,6 +147,7 @@ class Channel:
         if self._connection.closing:  # nobody would hear what came of it
             return
         tag, op, request_id, data = "channel", "", None, {}  # type: tuple[str, str, str | None, dict[str, Any]]
+        caller = self.caller
         try:
             self.context.gate.spend(self.operations.known(self.caller))
             if not text:
@@ -153,19 +155,21 @@ class Channel:
             data = parse_object(payload)
             header = validate(Header, {k: data.pop(k) for k in ("tag", "op", "id") if k in data})
             tag, op, request_id = header.tag, header.op, header.id
-            note(request_id=f"{self.request_id}/{request_id or ''}", job_id="", user="")
+            frame_id = f"{self.request_id}/{request_id or ''}"
+            caller = replace(caller, request_id=frame_id)
+            note(request_id=frame_id, job_id="", user="")
             log.debug("a frame asks for %s %s", tag, op)
-            await self._handle(header, data)
+            await self._handle(header, data, caller)
         except Exception as e:  # noqa: BLE001 - Operations.fault reports what nobody expected
             if isinstance(e, Refusal) and e.fault.code == Code.NOT_ALLOWED:
-                self.context.gate.denied(self.caller, f"{tag}.{op}", e.fault.code)
+                self.context.gate.denied(caller, f"{tag}.{op}", e.fault.code)
             user, service_uuid = named_in(data, "user"), named_in(data, "service_uuid")
             answer = self.operations.fault(
                 e, tag=tag, op=op, language=self.language, user=user, service_uuid=service_uuid
             )
             self._send(with_id(answer.payload, request_id))
 
-    async def _handle(self, header: Header, data: dict[str, Any]) -> None:
+    async def _handle(self, header: Header, data: dict[str, Any], caller: Caller) -> None:
         match header.tag, header.op:
             case "channel", "subscribe":
                 await self._subscribe(validate(SubscribeRequest, data), self._named(header))
@@ -180,12 +184,12 @@ class Channel:
                     Code.VALUE_INVALID, f"op: the channel knows subscribe, unsubscribe and ping, not {header.op!r}"
                 )
             case "platform", "stats":
-                await self._stats(validate(ChannelStatsRequest, data), header)
+                await self._stats(validate(ChannelStatsRequest, data), header, caller)
             case "platform", _:
                 raise refuse(Code.VALUE_INVALID, f"op: platform knows stats, not {header.op!r}")
             case _:
                 answer = await self.operations.framework(
-                    {**data, "op": header.op}, caller=self.caller, task=None, language=self.language
+                    {**data, "op": header.op}, caller=caller, task=None, language=self.language
                 )
                 self._send(with_id(answer.payload, header.id))
 
@@ -247,17 +251,15 @@ class Channel:
             raise refuse(Code.NOT_FOUND, f"id: this connection has no subscription {name!r}")
         self._send(with_id(self._message(ACKNOWLEDGED, "channel", "unsubscribe"), name))
 
-    async def _stats(self, request: ChannelStatsRequest, header: Header) -> None:
+    async def _stats(self, request: ChannelStatsRequest, header: Header, caller: Caller) -> None:
         if request.every is None:
-            answer = await self.operations.stats(
-                request, caller=self.caller, language=self.language, request_id=header.id
-            )
+            answer = await self.operations.stats(request, caller=caller, language=self.language, request_id=header.id)
             self._send(answer.payload if request.asynchronous else with_id(answer.payload, header.id))
             return
         if request.asynchronous:
             raise refuse(Code.VALUE_INVALID, "every: a stream is asynchronous by itself; leave out async")
         name = self._named(header)
-        await self.operations.authorise_stats(request, self.caller)
+        await self.operations.authorise_stats(request, caller)
         self._new_name(name)
         if self._streams is None:
             self._streams = {}

@@ -26,9 +26,9 @@ def enter(
     """
     gate, server, headers = context.gate, context.settings.server, request.headers
     peer = request.remote_ip or ""
-    address = gate.proxies.client(peer, headers)
+    address, secure = gate.proxies.client(peer, headers), is_secure(context, request)
     try:
-        require_own(headers, request.host, server)
+        require_own(headers, request.host, server, exposed=gate.exposed, secure=secure)
         _require_encrypted(context, request, peer)
         _require_bare_url(context, request)
     except Refusal as e:
@@ -36,10 +36,11 @@ def enter(
         raise
     gate.knock(address)
     offered = subprotocols(request) if socket else ()
-    secure = is_secure(context, request)
     cookies = {name: morsel.value for name, morsel in request.cookies.items()}
     try:
-        principal = gate.authenticate(credentials_of(headers, cookies, offered, secure=secure), address)
+        principal = gate.authenticate(
+            credentials_of(headers, cookies, offered, secure=secure), Caller(None, address, request_id)
+        )
         if principal is not None and principal.kind is Kind.SESSION:
             _require_page(request, Caller(principal, address, request_id), context, socket=socket)
     except Refusal:
@@ -71,9 +72,11 @@ def is_secure(context: Context, request: HTTPServerRequest) -> bool:
 def _require_page(request: HTTPServerRequest, caller: Caller, context: Context, *, socket: bool) -> None:
     try:
         if socket:
-            require_own_socket(request.headers, request.host)
+            require_own_socket(request.headers, request.host, secure=is_secure(context, request))
         else:
-            require_own_page(request.headers, request.host, changes=request.method not in SAFE)
+            require_own_page(
+                request.headers, request.host, changes=request.method not in SAFE, secure=is_secure(context, request)
+            )
     except Refusal as e:
         context.gate.denied(caller, request.path, e.fault.code)
         raise

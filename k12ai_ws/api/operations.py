@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from k12ai_ws.access.file import AccessError
-from k12ai_ws.access.principal import Caller, Principal
+from k12ai_ws.access.principal import Caller, Kind, Principal
 from k12ai_ws.access.redaction import hide_in
 from k12ai_ws.access.scope import require_user
 from k12ai_ws.launchers.launcher import LaunchError
@@ -106,6 +106,8 @@ class Operations:
             )
         if len(self._pushes) >= MAX_PENDING_PUSHES:
             raise refuse(Code.TOO_MANY, f"{len(self._pushes)} asynchronous requests are under way: try again later")
+        if principal.kind is not Kind.LOCAL:  # whoever subscribed to that user reads it
+            principal = replace(principal, user=request.username, admin=False)
         push_id = request_id or uuid.uuid4().hex
         task = asyncio.get_running_loop().create_task(
             self._push_stats(request, principal, request.username, language, push_id)

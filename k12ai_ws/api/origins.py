@@ -12,12 +12,14 @@ CSRF_HEADER = "X-K12AI-Request"
 """A page sends it, with any value, where it calls by its cookie: no other page can, without being asked for leave."""
 
 
-def require_own(headers: Mapping[str, str], host: str | None, server: ServerSettings) -> None:
+def require_own(
+    headers: Mapping[str, str], host: str | None, server: ServerSettings, *, exposed: bool, secure: bool
+) -> None:
     """Raises Refusal (100106) for a Host that is another machine's name, or a page of an origin that is not allowed.
 
     `host` is the request's Host.
     """
-    if not own_host(host, server.host, server.allowed_hosts):
+    if not own_host(host, (server.host.lower(), *server.allowed_hosts), exposed=exposed and not server.allowed_hosts):
         raise refuse(
             Code.NOT_ALLOWED,
             "the header Host names another machine: call this server as "
@@ -25,7 +27,7 @@ def require_own(headers: Mapping[str, str], host: str | None, server: ServerSett
             + "; server.allowed_hosts adds names",
         )
     origin = headers.get("Origin")
-    if not same_origin(origin, host) and not is_allowed(origin, server.allowed_origins):
+    if not same_origin(origin, host, secure=secure) and not is_allowed(origin, server.allowed_origins):
         raise refuse(
             Code.NOT_ALLOWED,
             "the page that sent this belongs to another origin; call from the server's own origin, or from a "
@@ -33,7 +35,7 @@ def require_own(headers: Mapping[str, str], host: str | None, server: ServerSett
         )
 
 
-def require_own_page(headers: Mapping[str, str], host: str | None, *, changes: bool) -> None:
+def require_own_page(headers: Mapping[str, str], host: str | None, *, changes: bool, secure: bool) -> None:
     """Raises Refusal (100106) where a request that came by a session's cookie may not be the own page's doing.
 
     `changes`: it may change something. Then a proof is wanted: an Origin (or Sec-Fetch-Site) that says so, and a header
@@ -41,26 +43,33 @@ def require_own_page(headers: Mapping[str, str], host: str | None, *, changes: b
     """
     site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
     own = site == "same-origin" or (site is None and origin is not None)
-    if not same_origin(origin, host) or (not own if changes else site not in (None, "same-origin", "none")):
+    if not same_origin(origin, host, secure=secure) or (
+        not own if changes else site not in (None, "same-origin", "none")
+    ):
         raise refuse(Code.NOT_ALLOWED, "a session's cookie serves pages of the server's own origin alone")
     if changes and not headers.get(CSRF_HEADER):
         raise refuse(Code.NOT_ALLOWED, f"a request by a session's cookie needs the header {CSRF_HEADER}: 1")
 
 
-def require_own_socket(headers: Mapping[str, str], host: str | None) -> None:
+def require_own_socket(headers: Mapping[str, str], host: str | None, *, secure: bool) -> None:
     """Raises Refusal (100106) where a WebSocket that came by a session's cookie is not the own page's. Browsers always
     say whose it is, and let no page set a header.
     """
-    if headers.get("Origin") is None or not same_origin(headers.get("Origin"), host):
+    if headers.get("Origin") is None or not same_origin(headers.get("Origin"), host, secure=secure):
         raise refuse(Code.NOT_ALLOWED, "a session's cookie opens WebSockets for pages of the server's own origin alone")
 
 
-def same_origin(origin: str | None, host: str | None) -> bool:
-    """Whether a browser's page may call: one of this server's own, or no browser at all."""
+def same_origin(origin: str | None, host: str | None, *, secure: bool) -> bool:
+    """Whether a browser's page may call: one of this server's own, or no browser at all. `secure`: the request came
+    over TLS; then a page that did not is nobody's own, for whoever is on its way may have written it.
+    """
+    if origin is None:
+        return True
     try:
-        return origin is None or urlsplit(origin).netloc.lower() == (host or "").lower()
+        page = urlsplit(origin)
     except ValueError:  # an unclosed bracket
         return False
+    return page.netloc.lower() == (host or "").lower() and (not secure or page.scheme == "https")
 
 
 def is_allowed(origin: str | None, allowed: Collection[str]) -> bool:
@@ -68,11 +77,11 @@ def is_allowed(origin: str | None, allowed: Collection[str]) -> bool:
     return origin is not None and origin.lower() in allowed
 
 
-def own_host(host: str | None, listening_on: str, allowed: Collection[str] = ()) -> bool:
+def own_host(host: str | None, allowed: Collection[str], *, exposed: bool) -> bool:
     """Whether a request names this server as its Host. Listening on loopback, only loopback's names are its own: a
     page whose name was pointed at 127.0.0.1 (DNS rebinding) has another one, and would pass for the same origin.
     """
-    if not names_loopback(listening_on) and not allowed:  # the token is what keeps strangers out there
+    if exposed:  # the token is what keeps strangers out there
         return True
     try:
         name = urlsplit(f"//{host or ''}").hostname

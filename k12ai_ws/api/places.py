@@ -82,7 +82,7 @@ class Bounds:
         server, limits, channel, sse = settings.server, settings.limits, settings.channel, settings.sse
 
         def places(what: str, setting: str, most: int, most_each: int | None) -> Places:
-            if most_each is None and not names_loopback(server.host):
+            if most_each is None and (server.trusted_proxies or not names_loopback(server.host)):
                 most_each = max(1, most // SHARE)
             return Places(what, setting, most, most_each)
 

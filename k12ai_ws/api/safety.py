@@ -30,7 +30,7 @@ KEPT: Final = (
 )
 """What an answer that is more than one (an event stream) has of these headers, too."""
 HSTS: Final = "max-age=31536000"
-EXPOSED: Final = "Retry-After, WWW-Authenticate"
+EXPOSED: Final = "Retry-After, WWW-Authenticate, X-Request-ID"
 
 
 def cors(origin: str | None, allowed: tuple[str, ...], *, preflight: bool = False) -> Mapping[str, str]:
@@ -47,7 +47,7 @@ def cors(origin: str | None, allowed: tuple[str, ...], *, preflight: bool = Fals
         found |= {
             "Access-Control-Allow-Methods": "GET, POST, DELETE",
             "Access-Control-Allow-Headers": "Accept-Language, Authorization, Content-Type, Idempotency-Key, "
-            f"Last-Event-ID, {CSRF_HEADER}",
+            f"Last-Event-ID, {CSRF_HEADER}, X-Request-ID",
             "Access-Control-Max-Age": "600",
         }
     return found

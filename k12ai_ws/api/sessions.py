@@ -37,7 +37,7 @@ class SessionHandler(RestHandler):
         request = validate(SessionRequest, parse_object(self.body))
         gate = self.context.gate
         if request.token is not None and request.username is None and request.password is None:
-            principal = gate.authenticate(Credentials(token=request.token.get_secret_value()), self.caller.address)
+            principal = gate.authenticate(Credentials(token=request.token.get_secret_value()), self.caller)
             if principal is None or principal.kind is Kind.LOCAL:
                 raise refuse(Code.NOT_AUTHENTICATED, "the token is wrong, expired or revoked")
         elif request.token is None and request.username is not None and request.password is not None:

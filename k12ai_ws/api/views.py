@@ -1,6 +1,6 @@
 """How a job's record looks to a client."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from k12ai_ws.access.redaction import Redaction, hide_in
 from k12ai_ws.drivers.registry import Registry
@@ -11,6 +11,9 @@ from k12ai_ws.wire.bodies import Json
 from k12ai_ws.wire.envelope import rfc3339
 from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.status import JobStatus
+
+WORDS = frozenset({"value", "code", "descr", "reason", "severity"})
+"""Fields that hold nothing but the contract's own words."""
 
 
 def job_view(record: JobRecord, places: Mapping[str, Place], redaction: Redaction) -> dict[str, Json]:
@@ -43,15 +46,20 @@ def job_view(record: JobRecord, places: Mapping[str, Place], redaction: Redactio
             "service_params": hide_in(redaction.shown(record.params), secrets),
         }
         | ({} if record.log_rules is None else {"log_rules": list(record.log_rules)}),
-        "status": hide_in(status_of(record).body(record.language), secrets),
+        "status": _without(status_of(record).body(record.language), secrets),
         "timings": timings,
         "launcher": record.launcher,
         "resources": dict(record.resources),
         "queue": place and {"position": place.position, "waiting": place.waiting, "reason": place.reason},
         "metrics": hide_in(record.last_metrics, secrets),
         "progress": hide_in(record.last_progress, secrets),
-        "error": hide_in(record.last_error, secrets),
+        "error": record.last_error and _without(record.last_error, secrets),
     }
+
+
+def _without(body: Mapping[str, Json], secrets: Sequence[str]) -> dict[str, Json]:
+    """A status or an error without secrets in its texts. The contract's own words stay."""
+    return {k: v if k in WORDS else hide_in(v, secrets) for k, v in body.items()}
 
 
 def services_view(registry: Registry) -> dict[str, Json]:

@@ -42,10 +42,31 @@ def access_file(settings: "Settings") -> Iterator["AccessFile"]:
         raise CommandFailed(f"{folder} belongs to another user: call this as the user that the server runs as")
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.closing(AccessFile(folder / NAME)) as file:
+        with _as_owner(folder), contextlib.closing(AccessFile(folder / NAME)) as file:
             yield file
     except (AccessError, OSError) as e:
         raise CommandFailed(str(e)) from e
+
+
+@contextlib.contextmanager
+def _as_owner(folder: Path) -> Iterator[None]:
+    """Root acts as the folder's owner meanwhile: a link that the server's user left there leads root nowhere, and what
+    is made is the server's.
+    """
+    owner = folder.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        yield
+        return
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(os.getgid())
+        os.setgroups(groups)
 
 
 def note(settings: "Settings", op: str, **facts: object) -> None:
@@ -57,7 +78,8 @@ def note(settings: "Settings", op: str, **facts: object) -> None:
     files = AuditFiles(settings.data_dir / FOLDER, settings.access.audit_bytes, settings.access.audit_files)
     line = entry(op, "ok", time.time_ns() // 1_000_000, None, local_uid=os.getuid(), **facts)
     try:
-        files.append([line])
+        with _as_owner(settings.data_dir):
+            files.append([line])
     except OSError as e:
         raise CommandFailed(f"it is done, but the audit log cannot be written: {e}") from e
 

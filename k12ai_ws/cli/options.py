@@ -62,7 +62,8 @@ def server_address(args: argparse.Namespace, environ: Mapping[str, str] = os.env
         raise CommandFailed(str(e)) from e
     # A server that listens everywhere is reached on this machine's loopback.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(server.host, server.host)  # noqa: S104
-    return f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
+    scheme = "http" if server.tls_cert is None else "https"
+    return f"{scheme}://[{host}]:{server.port}" if ":" in host else f"{scheme}://{host}:{server.port}"
 
 
 def default_token_file(environ: Mapping[str, str] = os.environ) -> Path:

@@ -72,17 +72,19 @@ def run(args: argparse.Namespace) -> int:
         token = Token(token_id, digest(secret), args.user, args.note, now_ms, expires_ms)
         with access_file(settings) as file:
             file.add_token(token)
+        show(token, token_text(token_id, secret))  # at once: whatever fails from here on, it works already
         note(
             settings, "token.create", token=token_id, user=args.user, admin=args.admin, expires=utc(expires_ms) or None
         )
-        text = token_text(token_id, secret)
+        return Exit.OK
+
+    def show(token: Token, text: str) -> None:
         if output.json:
             output.data(token.to_json(now_ms) | {"token": text})
-            return Exit.OK
-        until = output.words("token_until", at=utc(expires_ms)) if expires_ms is not None else ""
-        output.note(output.words("token_made", id=token_id, whose=args.user or output.words("an_admin"), until=until))
+            return
+        until = output.words("token_until", at=utc(token.expires_ms)) if token.expires_ms is not None else ""
+        output.note(output.words("token_made", id=token.id, whose=args.user or output.words("an_admin"), until=until))
         output.line(text)
-        return Exit.OK
 
     def listing() -> int:
         with access_file(settings) as file:

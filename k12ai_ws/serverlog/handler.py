@@ -55,7 +55,7 @@ class ServerLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler; returns at once."""
         try:
-            line = self._redact(self._spell(record, current())).encode("utf-8", "backslashreplace") + b"\n"
+            line = self._spell(record, current(), self._redact).encode("utf-8", "backslashreplace") + b"\n"
         except Exception:  # noqa: BLE001 - logging's own way: a line that cannot be spelt must not break who speaks
             self.handleError(record)
             return

@@ -2,7 +2,7 @@
 
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import orjson
@@ -18,7 +18,7 @@ CONTROLS = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160))} | {10: "\\
 """What a client sent may stand in a message: it must not look like a line of its own, nor command a terminal."""
 
 
-def json_line(record: logging.LogRecord, about: About) -> str:
+def json_line(record: logging.LogRecord, about: About, redact: Callable[[str], str] = str) -> str:
     """`{time, level, logger, message}`, the ids that are known, the record's `fields`, and `exception`."""
     line: dict[str, Json] = {
         "time": _time(record),
@@ -26,19 +26,20 @@ def json_line(record: logging.LogRecord, about: About) -> str:
         "logger": record.name,
         "message": _cut(record.getMessage()),
     }
-    line |= {k: v for k, v in about._asdict().items() if v}
-    line |= fields_of(record)
+    line |= {k: v for k, v in about._asdict().items() if v} | dict(fields_of(record))
+    line = {k: redact(v) if isinstance(v, str) else v for k, v in line.items()}
     if fault := _fault(record):
-        line["exception"] = fault
+        line["exception"] = redact(fault)
     return encode(line).decode()
 
 
-def console_line(record: logging.LogRecord, about: About) -> str:
+def console_line(record: logging.LogRecord, about: About, redact: Callable[[str], str] = str) -> str:
     """`TIME LEVEL logger: message [request=… job=… user=…]`, a traceback in lines of its own below."""
     ids = " ".join(f"{k.removesuffix('_id')}={v}" for k, v in about._asdict().items() if v)
     text = f"{record.getMessage()} [{ids}]" if ids else record.getMessage()
-    line = f"{_time(record)} {record.levelname} {record.name}: {_cut(text).translate(CONTROLS)}"
-    return f"{line}\n{fault}" if (fault := _fault(record)) else line
+    line = f"{_time(record)} {record.levelname} {record.name}: {redact(_cut(text)).translate(CONTROLS)}"
+    told = [f"  {one.translate(CONTROLS)}" for one in redact(_fault(record)).split("\n") if one]
+    return "\n".join((line, *told))
 
 
 def fields_of(record: logging.LogRecord) -> Mapping[str, Json]:

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from .section import Bytes, Count, Seconds, Section, absolute
 
-PER_ADDRESS = "Of one address; no default: as many as in all where the server listens on loopback, else a quarter."
+PER_ADDRESS = "Of one address; no default: as many as in all on loopback without trusted proxies, else a quarter."
 
 
 class ServerSettings(Section):

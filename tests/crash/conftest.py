@@ -73,8 +73,10 @@ class Channel:
 
     def send(self, message: dict[str, Any]) -> None:
         payload = json.dumps(message).encode()
-        assert len(payload) < 1 << 16
-        self._writer.write(bytes((0x81, 0xFE)) + len(payload).to_bytes(2, "big") + b"\0\0\0\0" + payload)
+        size = len(payload)
+        assert size < 1 << 16
+        length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+        self._writer.write(b"\x81" + length + b"\0\0\0\0" + payload)
 
     async def next(self) -> bytes:
         """Raises ConnectionError, IncompleteReadError at the end."""

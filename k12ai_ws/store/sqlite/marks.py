@@ -71,7 +71,9 @@ def read_pruned(connection: sqlite3.Connection, wanted: EventFilter, after: int,
     if wanted.tags is not None and "framework" not in wanted.tags:
         return 0
     if wanted.job_id is not None:
-        known = connection.execute("SELECT 1 FROM jobs WHERE job_id = ?", (wanted.job_id,)).fetchone()
+        known = connection.execute(
+            "SELECT 1 FROM jobs WHERE job_id = ? AND user = ifnull(?, user)", (wanted.job_id, wanted.user)
+        ).fetchone()
         return (_of_jobs if known else _of_gone)(connection, wanted, after, since)
     return max(_of_jobs(connection, wanted, after, since), _of_gone(connection, wanted, after, since))
 
@@ -111,15 +113,15 @@ def read_earliest(connection: sqlite3.Connection, wanted: EventFilter) -> int:
         row = connection.execute("SELECT min(seq) FROM events").fetchone()
         return int(row[0] or 1)
     types, values = _types(wanted)
-    of_job = "FROM events p WHERE p.job_no = (SELECT no FROM jobs WHERE job_id = ?)"
+    of_job = "FROM events p WHERE p.job_no = (SELECT no FROM jobs WHERE job_id = ? AND user = ifnull(?, user))"
     # The index alone is walked for the end of what is looked at.
     end = connection.execute(
         f"SELECT p.seq {of_job} ORDER BY p.seq LIMIT 1 OFFSET ?",
-        (wanted.job_id, SCAN),
+        (wanted.job_id, wanted.user, SCAN),
     ).fetchone()
     first = connection.execute(
         f"SELECT p.seq {of_job} AND p.seq < ? AND {types} ORDER BY p.seq LIMIT 1",
-        [wanted.job_id, end[0] if end else MAX_SEQ, *values],
+        [wanted.job_id, wanted.user, end[0] if end else MAX_SEQ, *values],
     ).fetchone()
     if first or end:
         return int((first or end)[0])

@@ -1,7 +1,9 @@
 """Where the server may listen, whom it believes, and its own TLS."""
 
 import asyncio
+import contextlib
 import json
+import os
 import socket
 import ssl
 
@@ -11,6 +13,7 @@ import trustme
 
 from k12ai_ws.access.addresses import Proxies, is_loopback
 from k12ai_ws.access.binding import UnsafeBinding, is_exposed, require_safe
+from k12ai_ws.api.origins import own_host, same_origin
 from k12ai_ws.app import StartError
 from k12ai_ws.client import Client as PythonClient
 from k12ai_ws.client import NotAllowed
@@ -271,3 +274,40 @@ async def test_the_python_client_says_that_a_token_is_missing(school) -> None:
 def test_the_python_client_sends_no_token_that_is_none(token) -> None:
     with pytest.raises(ValueError, match="no token"):
         PythonClient("http://localhost", token=token)
+
+
+async def test_a_name_of_this_machine_is_no_leave_for_other_names(serve, monkeypatch) -> None:
+    """DNS rebinding: a page's name points at loopback, where no token is needed."""
+    client = await serve({"server": {"port": 0, "host": "localhost"}})
+    for host, status in (("localhost", 200), ("127.0.0.1", 200), ("evil.example", 403)):
+        reader, writer = await client.socket()
+        writer.write(f"GET /k12ai/session HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert int((await reader.readline()).split()[1]) == status, host
+        writer.close()
+
+
+@pytest.mark.parametrize(("listening", "exposed", "status"), [("vm", False, False), ("vm", True, True)])
+def test_whose_host_is_ones_own(listening, exposed, status) -> None:
+    assert own_host("vm:8170", (listening,), exposed=exposed)
+    assert own_host("localhost", (listening,), exposed=exposed)
+    assert own_host("evil.example", (listening,), exposed=exposed) is status
+
+
+@pytest.mark.parametrize(("secure", "own"), [(False, True), (True, False)])
+def test_a_page_that_came_in_clear_is_nobodys_own_behind_tls(secure, own) -> None:
+    assert same_origin("http://ai.school.example", "ai.school.example", secure=secure) is own
+    assert same_origin("https://ai.school.example", "ai.school.example", secure=secure)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may be led astray")
+async def test_root_follows_no_link_of_the_servers_user(keys, tmp_path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("root's")
+    keys.token()
+    for folder in (keys.folder, *(p for p in keys.folder.rglob("*"))):
+        os.chown(folder, 64_000, 64_000, follow_symlinks=False)
+    (keys.folder / "audit" / ".lock").unlink(missing_ok=True)
+    (keys.folder / "audit" / ".lock").symlink_to(victim)
+    with contextlib.suppress(AssertionError):  # it may well say that it cannot write there
+        keys("token", "create", "--user", "ann")
+    assert (victim.stat().st_uid, victim.read_text()) == (0, "root's")

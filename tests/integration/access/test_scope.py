@@ -263,3 +263,24 @@ async def test_an_admin_starts_sees_and_stops_for_anybody(school, bobs) -> None:
     assert await channel.until_end(bobs)
     job_id = await school.admin.start("print(1)", user="carl")
     await school.admin.until(job_id)
+
+
+async def test_whether_a_job_exists_is_not_told_by_what_is_kept_of_it(school, bobs) -> None:
+    """A resume that cannot be met says what is earliest: of another one's job the same as of none."""
+
+    async def told(job_id):
+        reply = await school.ann.get(f"/k12ai/events?job_id={job_id}&after=1&epoch=zz")
+        assert reply.status == 410
+        return reply.message["error"]["detail"]
+
+    assert await told(bobs) == await told("0" * len(bobs))
+
+
+async def test_what_an_admin_asks_for_on_behalf_of_a_user_shows_that_user_no_more(school, bobs) -> None:
+    channel = await school.ann.channel()
+    await channel.ask({"tag": "channel", "op": "subscribe", "id": "s", "filter": {"tag": ["platform"], "user": "ann"}})
+    reply = await school.admin.post(STATS, {"username": "ann", "async": True, "query": {"containers": True}})
+    assert reply.status == 202
+    while "containers" not in (pushed := await channel.next())["info"]:
+        pass
+    assert pushed["info"]["containers"] == []

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 import pytest
 
-from k12ai_ws.access.serverlog import CleanLog
+from k12ai_ws.access.serverlog import clean
 from k12ai_ws.drivers import Code, Driver, Job, LaunchSpec, Params, Refused
 from k12ai_ws.drivers.registry import Registry, Service, examine
+from k12ai_ws.serverlog import About, console_line, json_line
 
 SECRET = "hunter2-is-my-password"
 TRAIN, JOBS = "/k12ai/framework/train", "/k12ai/framework/jobs"
@@ -134,27 +135,24 @@ async def test_the_audit_log_and_the_servers_log_do_not_hold_it(told, keys, capl
     assert (start["outcome"], start["job_id"], start["user"], start["who"]["by"]) == ("ok", job_id, "u", "local")
 
 
-def test_the_servers_log_is_cleaned(caplog) -> None:
+@pytest.mark.parametrize("spell", [json_line, console_line])
+def test_the_servers_log_is_cleaned(spell) -> None:
     token = "k12ai_aaaaaaaaaaaa_" + "B" * 43
-    stream = logging.getLogger("k12ai.test.cleaned")
-    lines: list[str] = []
+    log, lines = logging.Logger("k12ai.test.cleaned"), []
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            lines.append(logging.Formatter().format(record))
+            lines.append(spell(record, About(), clean))
 
-    handler = Handler()
-    handler.addFilter(CleanLog())
-    stream.addHandler(handler)
+    log.addHandler(Handler())
+    log.error("got %s and %s", token, "Authorization: Bearer abcdef")
+    log.error("%s", {"password": SECRET, "user": "ann", "tokens": 512})
+    log.error('{"password": "%s"}', SECRET)
+    log.error('GET /password=abc"x HTTP/1.1')
     try:
-        stream.error("got %s and %s", token, "Authorization: Bearer abcdef")
-        stream.error("%s", {"password": SECRET, "user": "ann", "tokens": 512})
-        try:
-            raise ValueError(f"api_key={SECRET}")
-        except ValueError:
-            stream.exception("it failed")
-    finally:
-        stream.removeHandler(handler)
+        raise ValueError(f"api_key={SECRET}\n2026-01-01 ERROR a line of its own")
+    except ValueError:
+        log.exception("it failed")
     text = "\n".join(lines)
     assert "B" * 43 not in text
     assert "k12ai_aaaaaaaaaaaa_[redacted]" in text, "the public id stays"
@@ -162,6 +160,17 @@ def test_the_servers_log_is_cleaned(caplog) -> None:
     assert SECRET not in text
     assert "'user': 'ann'" in text
     assert re.search(r"ValueError: api_key=\[redacted\]", text)
+    if spell is json_line:
+        assert [json.loads(line)["level"] for line in lines] == ["error"] * 5
+    else:
+        assert not re.search(r"^2026-01-01 ERROR", text, re.MULTILINE), "what was told begins no line"
+
+
+async def test_a_secret_that_is_a_word_of_the_contract_leaves_the_status_readable(client) -> None:
+    job_id = await client.start("print('done')", api_key="finished")
+    job = await client.until(job_id)
+    assert job["status"]["value"] == "finished"
+    assert job["request"]["service_params"]["api_key"] == "[redacted]"
 
 
 async def test_nothing_else_is_hidden(client) -> None:

@@ -216,7 +216,8 @@ async def test_a_run_of_an_unknown_job_is_ended_also_where_that_fails_at_first(h
     job_id = (await house.start())["job_id"]
     run = await launcher.started(job_id)
     await house.close()
-    (house.folder / "k12ai.sqlite3").rename(house.folder / "lost.sqlite3")
+    for file in house.folder.glob("k12ai.sqlite3*"):
+        file.rename(house.folder / f"lost-{file.name}")
     monkeypatch.setattr(launcher, "stop", fails)
     monkeypatch.setattr("k12ai_ws.jobs.carrier.RETRY_S", 0.01)
     await house.open()
