@@ -1,6 +1,7 @@
 """Settings become a keeper; and what `k12ai prune` does with a data folder, whether a server runs on it or not."""
 
 import sqlite3
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -77,17 +78,17 @@ def ask(data_dir: Path) -> bool:
 async def prune(settings: Settings, clock_ms: Callable[[], int]) -> Sweep:
     """Prunes a data folder that no server uses: the caller holds its lock. Raises PruneError."""
     try:
-        store = await SqliteStore.open(settings.data_dir / DATABASE, new_epoch=_no_epoch)
+        store = await SqliteStore.open(
+            settings.data_dir / DATABASE,
+            new_epoch=lambda: uuid.uuid4().hex,
+            synchronous=settings.store.synchronous,
+        )
         try:
             return await make_keeper(settings, store, clock_ms, rest=0.0).sweep()
         finally:
             await store.close()
     except StoreError as e:
         raise PruneError(str(e)) from e
-
-
-def _no_epoch() -> str:
-    raise StoreError("the store is empty: no server has used it")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,13 @@ def take_data_dir(path: Path) -> int:
         raise StartError(f"the data folder {path} cannot be used: {e.strerror}; choose another --data-dir") from e
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as e:
         os.close(lock)
-        raise StartError(f"another server uses the data folder {path}: stop it, or choose another --data-dir") from None
+        if isinstance(e, BlockingIOError):
+            text = f"another server uses the data folder {path}: stop it, or choose another --data-dir"
+        else:
+            text = f"the data folder {path} cannot be locked: {e.strerror}; choose another --data-dir, on a local disk"
+        raise StartError(text) from None
     return lock
 
 

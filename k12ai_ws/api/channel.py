@@ -134,11 +134,13 @@ class Channel:
         self._pulse.heard(self._connections.now())
         work = asyncio.get_running_loop().create_task(self._answer(payload, text=text))
         self._work = work
+        self.context.underway.begin(work)
         work.add_done_callback(self._answered)
         return False
 
     def _answered(self, work: "asyncio.Task[None]") -> None:
         self._work = None
+        self.context.underway.end(work)
         self._pulse.heard(self._connections.now())
         self._connection.resume()
 

@@ -48,12 +48,17 @@ class EventsHandler(RestHandler):
         return wants_stream(self.request.headers.get("Accept"))
 
     async def _answer(
-        self, query: EventsQuery, wanted: EventFilter, record: JobRecord | None, whose: Mapping[str, Json]
+        self,
+        query: EventsQuery,
+        place: tuple[int, str | None],
+        wanted: EventFilter,
+        record: JobRecord | None,
+        whose: Mapping[str, Json],
     ) -> Answer | None:
         """The page or the stream; None where it is a stream that has begun. `whose` stands in a page's envelope."""
         require_few(query.values, self.context.settings.limits.max_filter_values)
         wanted = narrow(self.principal, wanted, "user")
-        after, epoch = self._place(query, live=self._streamed and record is None)
+        after, epoch = place
         hub = self.context.hub
         prunings = (
             self.context.store.prunings
@@ -105,6 +110,9 @@ class EventsHandler(RestHandler):
         def spell(body: Body, op: str) -> bytes:
             return context.message(body, tag="channel", op=op, language=language)
 
+        async def kept() -> bool:
+            return await context.store.job(str(wish.wanted.job_id)) is not None
+
         def watch(end: Callable[[], None]) -> Callable[[], None]:
             return context.gate.watch(principal, end)
 
@@ -117,6 +125,7 @@ class EventsHandler(RestHandler):
             spell=spell,
             headers=headers,
             watch=watch,
+            kept=kept,
             request_id=self.request_id,
         ).open(self._streams, address)
         return None
@@ -163,10 +172,11 @@ class JobEventsHandler(EventsHandler):
 
     async def _get(self, job_id: str) -> Answer | None:
         query = self.query(EventsQuery)
+        place = self._place(query, live=False)  # before the job: one that has not ended then ends after it
         record = visible(self.principal, await self.context.store.job(job_id), job_id)
         wanted = EventFilter(job_id=job_id, types=query.types)
         whose = {n: getattr(record, n) for n in ("user", "service_uuid", "service_name", "job_id")}
-        return await self._answer(query, wanted, record, whose)
+        return await self._answer(query, place, wanted, record, whose)
 
 
 class AllEventsHandler(EventsHandler):
@@ -179,4 +189,5 @@ class AllEventsHandler(EventsHandler):
     async def _get(self) -> Answer | None:
         query = self.query(AllEventsQuery)
         names = query.model_dump(include={"user", "service_uuid", "service_name", "job_id"}, exclude_none=True)
-        return await self._answer(query, EventFilter(**names, types=query.types), None, names)
+        wanted = EventFilter(**names, types=query.types)
+        return await self._answer(query, self._place(query, live=self._streamed), wanted, None, names)

@@ -134,8 +134,10 @@ class Readiness:
             return {"ok": False, "message": str(error) or type(error).__name__}
         return {"ok": True, "message": f"epoch {self._store.epoch}, head {self._store.head}"}
 
-    def _written(self, _: object) -> None:
+    def _written(self, writing: "asyncio.Task[None]") -> None:
         self._writing = None
+        if not writing.cancelled():
+            writing.exception()  # whoever asked may have gone on without it
 
     def _check_disk(self) -> dict[str, Json]:
         try:

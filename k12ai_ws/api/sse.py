@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -13,6 +13,7 @@ from tornado.iostream import IOStream, StreamClosedError
 from k12ai_ws.events.feed import Feed, Framing
 from k12ai_ws.events.hub import Hub
 from k12ai_ws.settings import Settings
+from k12ai_ws.store.store import StoreError
 from k12ai_ws.wire.bodies import Body, Fault, Info
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.filter import EventFilter
@@ -52,13 +53,15 @@ class Wish:
 
 class EventStream:
     """Use `open`. `spell` makes the envelope of a message of the stream's own, by its body and op; `headers` are sent
-    beside its own; `watch` is told what to call when the caller is welcome no more, and gives what ends that.
+    beside its own; `watch` is told what to call when the caller is welcome no more, and gives what ends that; `kept`
+    says whether the job is there still.
     """
 
     def __init__(
         self, stream: IOStream, wish: Wish, *, hub: Hub, settings: Settings, frame: Framing,
         spell: Callable[[Body, str], bytes], request_id: str, headers: Mapping[str, str] = MappingProxyType({}),
         watch: Callable[[Callable[[], None]], Callable[[], None]] = lambda _: lambda: None,
+        kept: Callable[[], Awaitable[bool]],
     ) -> None:  # fmt: skip
         self._stream = stream
         self._wish = wish
@@ -69,6 +72,8 @@ class EventStream:
         self._request_id = request_id
         self._headers = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self._watch = watch
+        self._kept = kept
+        self._looking: asyncio.Task[None] | None = None
         self._unwatch: Callable[[], None] = lambda: None
         limit = settings.channel.buffer_bytes
         types = wish.wanted.types
@@ -138,7 +143,18 @@ class EventStream:
         self._stream.close()
 
     def _missed(self, _: str, after: int) -> bytes:
+        if self._wish.job:
+            self._looking = asyncio.get_running_loop().create_task(self._end_if_gone())
         return self._spell(missed(self._hub, after), "subscribe")
+
+    async def _end_if_gone(self) -> None:
+        """The end of a job that was removed will never be told: the client comes back, and is told so."""
+        try:
+            if not await self._kept():
+                self._sink.end()
+        except StoreError as e:
+            log.error("an event stream whose job cannot be looked for is ended: %s", e)
+            self._sink.end()
 
     def _bookmark(self, seq: int) -> bytes:
         """Nothing up to `seq` is missing: the client's resume token moves there."""

@@ -1,5 +1,6 @@
 """One client's connection, below HTTP: Tornado's stream, with what it says and does at its end."""
 
+import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from socket import socket
@@ -64,7 +65,10 @@ class Stream(IOStream):
 
     def close_fd(self) -> None:
         """Closes the socket, or leaves a copy of it to `closing`."""
-        kept = socket(fileno=os.dup(self.socket.fileno())) if self.lingers else None
+        kept = None
+        if self.lingers:
+            with contextlib.suppress(OSError):  # no descriptor is left: the client may miss the answer
+                kept = socket(fileno=os.dup(self.socket.fileno()))
         super().close_fd()
         self._closing(kept)
 

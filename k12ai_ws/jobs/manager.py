@@ -169,7 +169,7 @@ class JobManager:
     async def _admit(self, run: Run | None = None) -> Sequence[StoredEvent]:
         """Lets waiting jobs go; where `run` is among them, returns the events of its going."""
         await self._admission.refresh()
-        started = self._admission.admit()
+        started = {} if self._closing else self._admission.admit()  # the next server lets them go
         for job_id, gpus in started.items():
             if run is None or job_id != run.record.job_id:
                 self._carry(self._by_id[job_id], gpus)

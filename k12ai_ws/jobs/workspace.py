@@ -93,11 +93,15 @@ class DriverHost:
         self._job: Job | None = None
 
     def _describe(self) -> Job:
-        """The job as the driver sees it. Raises pydantic's ValidationError for wrong params."""
+        """The job as the driver sees it. Raises pydantic's ValidationError, or Refusal, for wrong params."""
         if self._job is None:
             record, folders = self._record, self._folders
+            try:
+                given = encode(dict(record.params))
+            except TypeError as e:
+                raise _cannot_be_stored(e) from None
             # As JSON, strictly: a number is a number, as the schema that is served says, and no true and no "3".
-            params = self._driver.tasks[record.task].model_validate_json(encode(dict(record.params)), strict=True)
+            params = self._driver.tasks[record.task].model_validate_json(given, strict=True)
             self._job = Job(
                 job_id=record.job_id,
                 user=record.user,
@@ -156,8 +160,7 @@ class DriverHost:
             try:
                 params = dict(job.params.model_dump(mode="json"))
             except ValueError as e:  # nested too deeply, or of a type that pydantic cannot show as JSON
-                fields = [{"loc": "service_params", "msg": f"cannot be stored: {e}", "type": "not_json"}]
-                raise Refusal(Fault(Code.PARAMS_INVALID, message_of(fields), detail={"fields": fields})) from None
+                raise _cannot_be_stored(e) from None
             _require_storable(params)
             return {"params": params, **rules}
 
@@ -278,6 +281,11 @@ class DriverHost:
     def classify(self, fault: Fault) -> int | None:
         """The driver's code for a fault; blocking."""
         return contained(self._driver.classify)(fault)
+
+
+def _cannot_be_stored(error: Exception) -> Refusal:
+    fields = [{"loc": "service_params", "msg": f"cannot be stored: {error}", "type": "not_json"}]
+    return Refusal(Fault(Code.PARAMS_INVALID, message_of(fields), detail={"fields": fields}))
 
 
 def _require_storable(params: Mapping[str, Any]) -> None:

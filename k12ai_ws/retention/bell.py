@@ -25,7 +25,8 @@ class Bell:
         and that is logged.
         """
         try:
-            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # on a disk that cannot be written now: the next server makes it anew
+                self._path.unlink()
             os.mkfifo(self._path, 0o600)
             # Also for writing, so that the end of one who rings is no end of the file.
             self._fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)

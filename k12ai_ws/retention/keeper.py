@@ -104,7 +104,8 @@ class Keeper:
         try:
             await upkeep.count()
             shelves = await upkeep.shelves()
-            for order in plan(shelves, self._policy.rules, begun):
+            loop = asyncio.get_running_loop()  # a second and more, with as many jobs as may be kept
+            for order in await loop.run_in_executor(None, plan, shelves, self._policy.rules, begun):
                 await upkeep.carry_out(order)
             await self._raw_logs(upkeep, gone)
         except (StoreError, OSError) as e:
@@ -130,7 +131,11 @@ class Keeper:
         found = await loop.run_in_executor(None, rawlogs.find, self._folders)
         ended = {shelf.job_id: shelf.ended_ms for shelf in await upkeep.shelves()}
         for one in rawlogs.doomed(found, ended, policy.raw_log_days, policy.max_raw_log_bytes, self._clock_ms()):
-            await loop.run_in_executor(None, rawlogs.remove, one)
+            try:
+                await loop.run_in_executor(None, rawlogs.remove, one)
+            except OSError as e:  # the others go all the same
+                log.error("retention: the raw log %s cannot be removed: %s", one.path, e.strerror)
+                continue
             gone.append(one)
 
     async def _remember(self, sweep: Sweep) -> None:

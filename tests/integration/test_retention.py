@@ -246,3 +246,17 @@ async def test_an_event_stream_whose_events_are_pruned_while_it_is_slow_is_told_
     assert seqs == sorted(set(seqs))
     assert {e["seq"] for e in await client.events(job_id, "log,status")} <= set(seqs)
     assert told[-1].message["status"]["value"] == "finished"
+
+
+async def test_the_stream_of_a_job_that_goes_meanwhile_ends(serve) -> None:
+    client = await serve({"retention": {"max_jobs": 1}, "channel": {"buffer_bytes": 1024}})
+    job_id = await client.start("for i in range(6000):\n    print('x' * 2000, i)")
+    await client.until(job_id)
+    socket, client.socket = client.socket, narrow(client)
+    source = await client.listen(f"/k12ai/framework/jobs/{job_id}/events?type=log,status,error,info&after=start")
+    assert source.status == 200
+    client.socket = socket
+    await client.until(await client.start(uuid="second"))
+    await pruned(client)
+    assert await source.rest(), "it comes to its end"
+    assert (await client.get(f"/k12ai/framework/jobs/{job_id}/events")).status == 404

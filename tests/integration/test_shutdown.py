@@ -4,9 +4,13 @@ import asyncio
 import json
 import signal
 import sqlite3
+import threading
 
 import pytest
 
+from k12ai_ws.drivers.registry import Registry, Service, examine
+
+from .conftest import Closed
 from .test_restart import ALL, printed, sound
 
 TRAIN = "/k12ai/framework/train"
@@ -115,3 +119,31 @@ async def test_a_load_balancer_has_time_to_notice(house):
     assert (await head_of(reader))[0] == 503
     writer.close()
     assert await ended(house) == 0
+
+
+async def test_a_request_over_the_channel_is_answered_too_and_nothing_is_launched_after_it(serve, toy):
+    asked, go_on = threading.Event(), threading.Event()
+
+    class Slow(type(toy.services["toy"].driver)):
+        def check(self, job):
+            asked.set()
+            assert go_on.wait(30)
+
+    driver = Slow()
+    client = await serve(registry=Registry({"toy": Service(driver, "toy", "toy", "0.1", examine(driver))}))
+    channel = await client.channel()
+    channel.send(client.order("train.start", script="print('hello')") | {"tag": "framework", "id": "7"})
+    await asyncio.to_thread(asked.wait, 30)
+    closing = asyncio.create_task(client.server.close())
+    client.server.closed_by_test = True
+    await until_refused(client)
+    go_on.set()
+    answer = await channel.next()
+    assert (answer["id"], answer["status"]["value"]) == ("7", "queued")
+    with pytest.raises(Closed) as end:
+        await channel.next()
+    assert end.value.code == 1001
+    await closing
+    assert not [t for t in asyncio.all_tasks() if t is not asyncio.current_task()], "nothing goes on"
+    again = await serve(registry=Registry({"toy": Service(driver, "toy", "toy", "0.1", examine(driver))}))
+    assert (await again.until(answer["job_id"]))["status"]["value"] == "finished"

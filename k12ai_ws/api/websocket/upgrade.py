@@ -1,5 +1,6 @@
 """The answer to a handshake, and the connection taken from Tornado."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -9,6 +10,8 @@ from tornado.web import RequestHandler
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, section 1.3."""
+PATIENCE_S = 5.0
+"""Who has not taken the answer by then is cut off."""
 
 
 async def upgrade(handler: RequestHandler, subprotocol: str | None = None) -> IOStream | None:
@@ -27,8 +30,10 @@ async def upgrade(handler: RequestHandler, subprotocol: str | None = None) -> IO
     answered = handler.finish()
     stream = handler.detach()  # at once: Tornado would go on to the next request
     try:
-        await answered
-    except StreamClosedError:
+        async with asyncio.timeout(PATIENCE_S):  # nobody else looks after this stream any more
+            await answered
+    except (StreamClosedError, TimeoutError):
+        stream.close()
         return None
     if stream.closed():
         return None

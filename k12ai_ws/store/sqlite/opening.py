@@ -144,7 +144,9 @@ def _epoch(
         )
     log.warning("events %d to %d were lost, as store.synchronous=normal allows: a new epoch", seq + 1, mark.seq)
     epoch = new_epoch()
+    connection.execute("PRAGMA synchronous = full")  # lost with the next cut, the old one would be believed again
     connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
     return epoch
 
 

@@ -42,7 +42,6 @@ class SqliteStore(Store):
     def __init__(self, path: Path, opened: Opened, loop: asyncio.AbstractEventLoop) -> None:
         self.epoch = opened.epoch
         self._loop = loop
-        self._writer = Writer(opened.connection, opened.mark, loop)
         self._prunings = marks.prunings(opened.connection)
         self._facts = reader.Facts()
         self._closed = False
@@ -50,6 +49,7 @@ class SqliteStore(Store):
         self._connections: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         for _ in range(READERS):
             self._connections.put(open_reader(path))
+        self._writer = Writer(opened.connection, opened.mark, loop)  # last: it starts a thread
 
     @classmethod
     async def open(
@@ -58,7 +58,11 @@ class SqliteStore(Store):
         """Opens the file, or makes it. Raises StoreError for one that is broken or of another version."""
         loop = asyncio.get_running_loop()
         opened = await loop.run_in_executor(None, open_store, path, synchronous, new_epoch)
-        return cls(path, opened, loop)
+        try:
+            return cls(path, opened, loop)
+        except FAULTS as e:  # nothing was started yet
+            opened.connection.close()
+            raise StoreError(f"the event log cannot be read: {explain(e)}") from e
 
     def on_commit(self, listener: CommitListener) -> None:
         """See Store."""
