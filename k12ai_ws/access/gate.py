@@ -110,7 +110,7 @@ class Gate:
             return None
         if not self._keys.book.session_is_good(session, self._clock_ms()):
             return None
-        return Principal(Kind.SESSION, session.id, session.user, session.admin)
+        return Principal(Kind.SESSION, session.id, session.user, bool(session.admin))
 
     async def login(self, username: str, password: str, caller: Caller) -> Principal:
         """The password user. Raises Refusal: 100105 for a wrong name or password, the same for both; 100108 where they

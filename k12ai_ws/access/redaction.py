@@ -59,8 +59,8 @@ class Redaction:
     def _secrets(self, data: Json, *, secret: bool, depth: int) -> Iterator[str]:
         if depth > MAX_DEPTH:
             return
-        if isinstance(data, str) and secret:
-            yield data
+        if secret and isinstance(data, str | int | float) and not isinstance(data, bool):
+            yield str(data)
         elif isinstance(data, Mapping):
             for name, value in data.items():
                 yield from self._secrets(value, secret=secret or self.is_secret(str(name)), depth=depth + 1)

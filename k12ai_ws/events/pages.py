@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from k12ai_ws.store.store import Store, StoredEvent
 from k12ai_ws.wire.filter import EventFilter
 
-PAGE_EVENTS = 500
+PAGE_EVENTS = 2000
 PAGE_BYTES = 1 << 20
 """What a reader that catches up holds of the log at most, and beside it one page of the store."""
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import logging
 import reprlib
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -27,6 +29,8 @@ from k12ai_ws.wire.requests import Refusal, fields_of, message_of
 from k12ai_ws.wire.status import Reason
 
 from .threads import contained
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -178,6 +182,12 @@ class DriverHost:
             fields = [{"loc": loc, "msg": str(e.message), "type": "refused"}]
             raise Refusal(Fault(e.code, str(e.message), detail={"fields": fields})) from None
         except Exception as e:
+            if not isinstance(e, Unanswered):  # whoever wrote the driver wants the line; the text may hold a secret
+                at = traceback.extract_tb(e.__traceback__)[-1]
+                name = self._record.service_name
+                log.error(
+                    "the driver of %r failed in check: %s at %s:%s", name, type(e).__name__, at.filename, at.lineno
+                )
             raise Refusal(Fault(Code.START_FAILED, self.blame("check", e))) from e
 
     def _log_rules(self) -> dict[str, Sequence[Json] | None]:

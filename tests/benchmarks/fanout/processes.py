@@ -94,9 +94,11 @@ class Ours:
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
         self.process.stdin.flush()
 
-    def publish(self, events: int, *, rate: float = 0, burst: int = 1, jobs: int = 1, padding: int = 0) -> None:
+    def publish(
+        self, events: int, *, rate: float = 0, burst: int = 1, jobs: int = 1, padding: int = 0, ahead: int = 2
+    ) -> None:
         """Begins; `published` waits for the end."""
-        self.order("publish", events, rate, burst, jobs, padding)
+        self.order("publish", events, rate, burst, jobs, padding, ahead)
 
     def published(self) -> int:
         """Waits for the end; in how many commits the events were stored."""

@@ -1,8 +1,8 @@
 """The real server with a publisher inside: `server.py DATA_DIR PORT CONNECTIONS`, then orders on stdin, one a line.
 
-`publish EVENTS RATE BURST JOBS PADDING`: appends EVENTS events to JOBS jobs in turn, BURST at a time (RATE a second; 0:
-as fast as they are committed and delivered, the next ones written while the last are delivered), and says in how many
-commits. All goes the whole way: store, commit, hub, filter, socket.
+`publish EVENTS RATE BURST JOBS PADDING AHEAD`: appends EVENTS events to JOBS jobs in turn, BURST at a time (RATE a
+second; 0: as fast as they are committed and delivered, AHEAD bursts under way at a time), and says in how many commits.
+All goes the whole way: store, commit, hub, filter, socket.
 `measure`: a line of JSON with CPU seconds and resident bytes.
 """
 
@@ -25,9 +25,6 @@ from k12ai_ws.wire.job import JobRecord
 
 EVENTS_PER_CHANGE = 8
 """A chunk of a job's log brings several events, and they are one change."""
-
-UNDER_WAY = 2
-"""One burst, or event, is delivered while the next is written. With two, no commit ever holds both."""
 
 
 class Bench(Server):
@@ -58,7 +55,9 @@ def event(job: JobRecord, number: int, padding: str) -> NewEvent:
     return NewEvent("metrics", orjson.dumps(message))
 
 
-async def publish(store: SqliteStore, events: int, rate: float, burst: int, jobs: int, padding: int) -> None:
+async def publish(
+    store: SqliteStore, events: int, rate: float, burst: int, jobs: int, padding: int, ahead: int
+) -> None:
     records = [record(n) for n in range(jobs)]
     under_way: deque[asyncio.Future[object]] = deque()
     begun, done, text = time.monotonic(), 0, "x" * padding
@@ -75,7 +74,7 @@ async def publish(store: SqliteStore, events: int, rate: float, burst: int, jobs
             changes.append(Change(job, [event(job, done + i, text) for i in range(count)]))
             done, left = done + count, left - count
         under_way.append(asyncio.gather(*(store.append(change) for change in changes)))
-        if len(under_way) == UNDER_WAY:
+        if len(under_way) == ahead:
             await under_way.popleft()
         await asyncio.sleep(0)
     await asyncio.gather(*under_way)
@@ -114,8 +113,8 @@ async def main() -> None:
     server.store.on_commit(count)
     while order := (await loop.run_in_executor(None, sys.stdin.readline)).split():
         if order[0] == "publish":
-            events, rate, burst, jobs, padding = order[1:]
-            await publish(server.store, int(events), float(rate), int(burst), int(jobs), int(padding))
+            events, rate, *counts = order[1:]
+            await publish(server.store, int(events), float(rate), *map(int, counts))
             print("published", commits, flush=True)
             commits = 0
         elif order[0] == "measure":
