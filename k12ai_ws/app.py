@@ -178,7 +178,7 @@ class Server:
         await jobs.recover()
         keeper.start()
         undo.push_async_callback(keeper.close)
-        bell.open()
+        await bell.open()
         undo.callback(bell.close)
         connections.start()
         streams.start()

@@ -6,18 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 from typing import TypeVar
 
 import orjson
 
 from k12ai_ws.identity import RUNS
 from k12ai_ws.retention import rawlogs
-from k12ai_ws.retention.bell import ring
+from k12ai_ws.retention.bell import answer, ring
 from k12ai_ws.retention.keeper import Keeper, Policy, Sweep
 from k12ai_ws.settings import Settings
 from k12ai_ws.store.retention import Order, Rules, plan
+from k12ai_ws.store.sqlite.ills import FAULTS, explain, the_store
 from k12ai_ws.store.sqlite.migrations import SCHEMA_VERSION
-from k12ai_ws.store.sqlite.opening import open_reader
+from k12ai_ws.store.sqlite.opening import open_reader, refuse_misfit, refuse_version, version_of
 from k12ai_ws.store.sqlite.store import SqliteStore
 from k12ai_ws.store.sqlite.tally import shelves
 from k12ai_ws.store.store import StoreError
@@ -67,12 +69,27 @@ def make_keeper(settings: Settings, store: SqliteStore, clock_ms: Callable[[], i
     return Keeper(store, policy_of(settings), folders=run_folders(settings), clock_ms=clock_ms, **how)
 
 
-def ask(data_dir: Path) -> bool:
-    """Asks the server that runs on a data folder to prune now; whether one runs. Raises PruneError."""
+def ask(data_dir: Path) -> socket | None:
+    """Asks the server that runs on a data folder to prune now; None where none runs. Raises PruneError."""
     try:
         return ring(data_dir)
     except OSError as e:
-        raise PruneError(f"the server of {data_dir} cannot be asked: {e.strerror}") from e
+        raise PruneError(f"the server of {data_dir} cannot be asked: {e.strerror or e}") from e
+
+
+def heard(asking: socket, wait_s: float) -> Sweep:
+    """What the server says that it did. Blocking. Raises PruneError where the server ended meanwhile, TimeoutError
+    after `wait_s` seconds: then it may be called again.
+    """
+    try:
+        said = answer(asking, wait_s)
+    except TimeoutError:
+        raise
+    except OSError as e:
+        raise PruneError(f"the server cannot be heard: {e.strerror or e}") from e
+    if not said:
+        raise PruneError("the server ended, or has too many askers, and did not say what it removed: its log does")
+    return Sweep(**orjson.loads(said))
 
 
 async def prune(settings: Settings, clock_ms: Callable[[], int]) -> Sweep:
@@ -126,16 +143,6 @@ def outlook(settings: Settings, now_ms: int) -> Outlook:
     return Outlook(orders, rawlogs.doomed(raw, ended, policy.raw_log_days, policy.max_raw_log_bytes, now_ms))
 
 
-def last_sweep(data_dir: Path) -> Sweep | None:
-    """What the last look removed, as the store remembers it. Blocking. Raises PruneError."""
-
-    def read(connection: sqlite3.Connection) -> Sweep | None:
-        row = connection.execute("SELECT value FROM meta WHERE key = 'swept'").fetchone()
-        return Sweep(**orjson.loads(row[0])) if row else None
-
-    return _read(data_dir, read)
-
-
 def compacted(data_dir: Path) -> int:
     """Gives the store's free pages back to the file system; how many bytes. No server may use it. Blocking: it writes
     the file anew, and needs as much room again meanwhile. Raises PruneError.
@@ -156,12 +163,16 @@ def _read(data_dir: Path, query: Callable[[sqlite3.Connection], T]) -> T:
     path = data_dir / DATABASE
     try:
         with closing(open_reader(path)) as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version != SCHEMA_VERSION:
+            version = version_of(connection)
+            refuse_version(path, version)
+            if version < SCHEMA_VERSION:
                 raise PruneError(
-                    f"{path} has schema version {version}, and this program knows version {SCHEMA_VERSION}: the server "
-                    "of this version brings an older file up to date when it starts"
+                    f"{path} has schema version {version}, and this program knows version {SCHEMA_VERSION}: start the "
+                    "server of this version once, which brings the file up to date"
                 )
+            refuse_misfit(connection, version, the_store(path))
             return query(connection)
-    except sqlite3.Error as e:
-        raise PruneError(f"the store {path} cannot be read: {e}") from e
+    except StoreError as e:
+        raise PruneError(str(e)) from e
+    except FAULTS as e:
+        raise PruneError(f"the store {path} cannot be read: {explain(e)}") from e

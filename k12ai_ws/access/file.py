@@ -3,6 +3,7 @@
 The command and the server open the same file, at the same time too. Every function here may block.
 """
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Mapping
@@ -81,8 +82,14 @@ class AccessFile:
                 self._db.execute(f"PRAGMA user_version = {VERSION}")
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self._undo()
             raise
+
+    def _undo(self) -> None:
+        """Ends a transaction that failed; what failed may have ended it, as a full disk does."""
+        if self._db.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # what failed first is what is told
+                self._db.execute("ROLLBACK")
 
     def close(self) -> None:
         """Closes it."""
@@ -118,7 +125,7 @@ class AccessFile:
                 sessions = {r[0]: Session(*r) for r in self._db.execute("SELECT * FROM sessions")}
                 locked = self._db.execute("SELECT 1 FROM meta WHERE key = 'locked'").fetchone() is not None
             finally:
-                self._db.execute("COMMIT")
+                self._undo()
         except (sqlite3.Error, TypeError) as e:
             raise AccessError(f"the access file {self.path} cannot be read: {e}") from e
         return Book(locked or bool(tokens or users), tokens, users, sessions)
@@ -205,7 +212,7 @@ class AccessFile:
                 counts = [self._db.execute(*statement).rowcount for statement in statements]
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                self._undo()
                 raise
         except sqlite3.Error as e:
             raise AccessError(f"the access file {self.path} cannot be written: {e}; nothing was changed") from e

@@ -37,11 +37,22 @@ def run(args: argparse.Namespace) -> int:
     output = Output.of(args)
     try:
         settings = load_settings(args.config, {} if args.data_dir is None else {"data_dir": args.data_dir})
-        found = back_up(settings.data_dir / DATABASE, args.file.expanduser().absolute(), force=args.force)
-    except (SettingsError, StoreError) as e:
+        target = args.file.expanduser().absolute()
+        _refuse_inside(settings.data_dir, target)
+        found = back_up(settings.data_dir / DATABASE, target, force=args.force)
+    except (SettingsError, StoreError, OSError) as e:
         raise CommandFailed(str(e)) from e
     if output.json:
         output.data({"file": str(args.file), **found._asdict()})
     else:
         output.line(output.words("backed_up", file=args.file, events=found.events, jobs=found.jobs, head=found.head))
     return Exit.OK
+
+
+def _refuse_inside(data_dir: Path, target: Path) -> None:
+    """Every name in there is the server's, or may become it; and whatever harms the log there would harm its copy too.
+    Raises CommandFailed, OSError.
+    """
+    parent = target.parent.resolve()
+    if any(folder.exists() and data_dir.exists() and folder.samefile(data_dir) for folder in (parent, *parent.parents)):
+        raise CommandFailed(f"{target} is in the server's data folder {data_dir}: keep backups outside it")

@@ -33,13 +33,15 @@ def settings_of(args: argparse.Namespace) -> "Settings":
 
 
 @contextlib.contextmanager
-def access_file(settings: "Settings") -> Iterator["AccessFile"]:
-    """The data folder's access file, made where there is none. Raises CommandFailed."""
+def access_file(settings: "Settings", *, make: bool = False) -> Iterator["AccessFile"]:
+    """The data folder's access file; where there is none, it is made if `make`. Raises CommandFailed."""
     from k12ai_ws.access.file import NAME, AccessError, AccessFile
 
     folder = settings.data_dir
     if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
         raise CommandFailed(f"{folder} belongs to another user: call this as the user that the server runs as")
+    if not make and not os.path.lexists(folder / NAME):
+        raise CommandFailed(f"nobody has made a token or a user in {folder}: name the server's folder with --data-dir")
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _as_owner(folder), contextlib.closing(AccessFile(folder / NAME)) as file:

@@ -1,6 +1,7 @@
 """`k12ai prune`: removes what the settings no longer keep, at once, or says what would go."""
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,14 +10,15 @@ from .exits import CommandFailed, Exit, UsageError
 from .options import add_output
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from k12ai_ws.retention.keeper import Sweep
     from k12ai_ws.settings import Settings
 
     from .output import Output
 
-ASK_AGAIN_S = 0.2
-HEARD_S = 600.0
-"""How long a server's outcome is waited for; it goes on by itself after that."""
+SAY_S = 10.0
+"""After so long it is said that a server's outcome is still waited for."""
 
 
 def configure(parser: argparse.ArgumentParser, _command: str) -> None:
@@ -89,10 +91,11 @@ def _prune(settings: "Settings", output: "Output", *, compact: bool) -> int:
 
     from k12ai_ws.retaining import ask
 
-    if ask(settings.data_dir):
+    if (asked := ask(settings.data_dir)) is not None:
         if compact:
+            asked.close()
             raise CommandFailed("a server runs on this data folder: stop it first, --compact writes its store anew")
-        sweep, freed = _heard(settings), None
+        sweep, freed = _heard(asked), None
     else:
         sweep, freed = asyncio.run(_alone(settings, compact=compact))
     from dataclasses import asdict
@@ -134,17 +137,17 @@ async def _alone(settings: "Settings", *, compact: bool) -> "tuple[Sweep, int | 
         os.close(lock)
 
 
-def _heard(settings: "Settings") -> "Sweep":
-    """What the server removed, once it has looked. Raises CommandFailed, PruneError."""
-    from k12ai_ws.retaining import last_sweep
+def _heard(asked: "socket") -> "Sweep":
+    """What the server removed, once it has looked. Says now and then that it is waited for. Raises PruneError."""
+    from k12ai_ws.retaining import heard
 
-    asked, until = _now_ms(), time.monotonic() + HEARD_S
-    while time.monotonic() < until:
-        sweep = last_sweep(settings.data_dir)
-        if sweep is not None and sweep.begun_ms >= asked - 1000 * ASK_AGAIN_S:
-            return sweep
-        time.sleep(ASK_AGAIN_S)
-    raise CommandFailed(f"the server was asked, and is not done after {HEARD_S:g} s; its log will say what it removed")
+    began = time.monotonic()
+    with asked:
+        while True:
+            try:
+                return heard(asked, SAY_S)
+            except TimeoutError:
+                print(f"the server is looking, for {time.monotonic() - began:.0f} s so far", file=sys.stderr)
 
 
 def _now_ms() -> int:

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         token_id, secret = new_id(), new_secret()
         expires_ms = None if args.expires is None else now_ms + args.expires
         token = Token(token_id, digest(secret), args.user, args.note, now_ms, expires_ms)
-        with access_file(settings) as file:
+        with access_file(settings, make=True) as file:
             file.add_token(token)
         show(token, token_text(token_id, secret))  # at once: whatever fails from here on, it works already
         note(

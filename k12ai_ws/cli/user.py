@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
     def add() -> int:
         user = User(args.name, hash_password(_password()), args.admin, time.time_ns() // 1_000_000)
-        with access_file(settings) as file:
+        with access_file(settings, make=True) as file:
             file.put_user(user)
         note(settings, "user.add", user=args.name, admin=args.admin)
         output.data({"user": args.name}) if output.json else output.line(output.words("user_made", name=args.name))

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from sqlite3 import Connection
 
 import orjson
 
@@ -65,6 +64,7 @@ class Keeper:
         self._clock_ms = clock_ms
         self._rest = rest
         self._asked = asyncio.Event()
+        self._askers: list[asyncio.Future[bytes]] = []
         self._task: asyncio.Task[None] | None = None
         self.last: Sweep | None = None
 
@@ -72,9 +72,12 @@ class Keeper:
         """Looks every `interval_s` seconds from now on, and whenever it is asked to."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="retention")
 
-    def ask(self) -> None:
-        """Look at once; if it is looking now, then once more after that."""
+    async def ask(self) -> bytes:
+        """Looks at once; if it is looking now, then once more after that. The outcome of that look, a line of JSON."""
+        asker: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._askers.append(asker)
         self._asked.set()
+        return await asker
 
     async def close(self) -> None:
         """Ends after the step that is under way. What is left is done by the next one."""
@@ -90,10 +93,17 @@ class Keeper:
             except TimeoutError:
                 pass
             self._asked.clear()
+            askers, self._askers = self._askers, []
+            begun = self._clock_ms()
             try:
-                await self.sweep()
-            except Exception:  # the next look may go better, and the server needs none of it
+                outcome = await self.sweep()
+            except Exception as e:  # the next look may go better, and the server needs none of it
                 log.exception("retention: this look failed; the next one is in %g s", self._policy.interval_s)
+                outcome = Sweep(begun, self._clock_ms(), 0, 0, 0, 0, 0, f"the server failed: {e!r}; its log says where")
+            told = orjson.dumps(asdict(outcome)) + b"\n"
+            for asker in askers:
+                if not asker.done():
+                    asker.set_result(told)
 
     async def sweep(self) -> Sweep:
         """Removes what has to go now. What fails ends it, and is said in the outcome."""
@@ -121,8 +131,6 @@ class Keeper:
                 "retention: removed %d events (%d bytes), %d jobs, and %d raw logs (%d bytes)",
                 removed.events, removed.bytes, removed.jobs, len(gone), self.last.raw_bytes,
             )  # fmt: skip
-        if error is None:
-            await self._remember(self.last)
         return self.last
 
     async def _raw_logs(self, upkeep: Upkeep, gone: list[rawlogs.RawLog]) -> None:
@@ -137,11 +145,3 @@ class Keeper:
                 log.error("retention: the raw log %s cannot be removed: %s", one.path, e.strerror)
                 continue
             gone.append(one)
-
-    async def _remember(self, sweep: Sweep) -> None:
-        told = orjson.dumps(asdict(sweep)).decode()
-
-        def write(connection: Connection) -> None:
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('swept', ?)", (told,))
-
-        await self._store.write(write)

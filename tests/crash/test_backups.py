@@ -81,6 +81,21 @@ async def test_a_backup_of_a_busy_server_comes_back_as_a_log_of_another_epoch(ho
     assert f"event log: sound: {made['head']} events" in output
 
 
+async def test_a_backup_is_never_put_among_the_servers_own_files(house: House) -> None:
+    await house.start()
+    data = house.data_dir
+    (house.folder / "way").symlink_to(data)
+    before = {p.name: p.stat().st_ino for p in data.iterdir()}
+    for name in ("access.sqlite3", "server.lock", "k12ai.sqlite3-journal", "new", "runs/new", "../data/new"):
+        for folder in (data, house.folder / "way"):
+            code, output = await k12ai(house, "backup", "--force", str(folder / name))
+            assert code == 1, output
+            assert "is in the server's data folder" in output
+    after = {p.name: p.stat().st_ino for p in data.iterdir()}  # the server may have made more of its own meanwhile
+    assert {name: after.get(name) for name in before} == before
+    assert not {"k12ai.sqlite3-journal", "new"} & set(after)
+
+
 async def test_a_broken_log_is_refused_by_the_server_and_a_backup_mends_it(house: House, seen: Seen) -> None:
     house.load = 2000
     address = await house.start(seed=1)

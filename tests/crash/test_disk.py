@@ -92,6 +92,23 @@ async def test_a_disk_that_fails_and_a_kill_meanwhile(house: House, seen: Seen, 
     assert advice[what] in house.whole_log()
 
 
+async def test_a_prune_that_cannot_be_written_is_told_at_once(house: House, fail) -> None:
+    house.load = 1500
+    address = await house.start()
+    subscriber = Subscriber(Seen(), "all", whole=True)
+    await subscriber.reach(address, 500)
+    fail("full")
+    await said(house, "not stored")
+    command = [sys.executable, "-m", "k12ai_ws.cli", "prune", "--data-dir", str(house.data_dir)]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=os.environ | {"LC_ALL": "C.UTF-8"}
+    )
+    async with asyncio.timeout(PATIENCE_S):
+        _, err = await process.communicate()
+    assert process.returncode == 1
+    assert "the disk is full" in err.decode()
+
+
 async def reached(seen: Seen, seq: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while max(seen.payloads, default=0) < seq:

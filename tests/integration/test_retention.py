@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from k12ai_ws.retention.bell import ring
+from k12ai_ws.retaining import ask, heard
 
 EVERY = ["status", "metrics", "progress", "log", "error", "info"]
 CURVE = """
@@ -19,14 +19,10 @@ THIN = {"log_days": 1e-9, "thin_days": 1e-9, "thin_points": 8}
 
 async def pruned(client, settings=None) -> None:
     """Asks the server to look now, and waits until it has."""
-    server = client.server
-    keeper = server.keeper
-    before = keeper.last
-    assert await asyncio.to_thread(ring, server.settings.data_dir)
-    async with asyncio.timeout(30):
-        while keeper.last is before:  # noqa: ASYNC110 - the keeper tells nobody
-            await asyncio.sleep(0.01)
-    assert keeper.last.error is None
+    asked = await asyncio.to_thread(ask, client.server.settings.data_dir)
+    assert asked is not None
+    with asked:
+        assert (await asyncio.to_thread(heard, asked, 30.0)).error is None
 
 
 def narrow(client):

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from k12ai_ws.cli.beginnings import DATABASE
 from k12ai_ws.store.sqlite.backup import files_of
-from k12ai_ws.store.sqlite.verify import lost_events, verify
+from k12ai_ws.store.sqlite.opening import lost_events, refuse_remains
+from k12ai_ws.store.sqlite.published import read_mark
+from k12ai_ws.store.sqlite.verify import verify
 from k12ai_ws.store.store import StoreError
 
 from .finding import Finding, size_of
@@ -48,13 +50,17 @@ def check_log(data_dir: Path, *, patience_s: float = LOG_S) -> Finding:
     try:
         if not files_of(store):
             return Finding(name, "ok", f"none yet in {data_dir}")
+        refuse_remains(store)
+        mark = read_mark(store)  # before the log: a server may write meanwhile
         sound = verify(store, patience_s=patience_s)
     except StoreError as error:
         return Finding(name, "fail", str(error), "docs/operations.md tells what to do about a broken log")
     except TimeoutError:
         found = f"{store} is too large to be read in {patience_s:g} s; nothing wrong was found in that time"
         return Finding(name, "warn", found, "`k12ai backup FILE` reads all of it")
-    if lost := lost_events(store, sound):
+    except OSError as error:
+        return Finding(name, "fail", f"{store} cannot be read: {error}", "check the rights of the data folder")
+    if lost := lost_events(sound.epoch, sound.head, mark):
         found = f"{store} has lost its last {lost} events: its -wal file is missing, cut or broken"
         return Finding(name, "fail", found, "`k12ai serve` says what to do")
     found = f"sound: {sound.events} events of {sound.jobs} jobs, up to seq {sound.head}"

@@ -8,14 +8,15 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from k12ai_ws.store.store import StoreError
 
-from .ills import FAULTS, explain
-from .opening import open_reader
-from .published import Mark, path_of
+from .ills import FAULTS, Subject, explain, the_backup, the_store
+from .opening import open_reader, refuse_loss, refuse_remains, refuse_version, version_of
+from .published import Mark, path_of, read_mark
 from .verify import Soundness, verify
 
 PARTIAL = ".partial"
@@ -26,19 +27,36 @@ def back_up(store: Path, target: Path, *, force: bool = False) -> Soundness:
 
     Raises StoreError: there is no store, it is broken, `target` is there already (but for `force`), no room, ...
     """
-    if not store.is_file():
-        raise StoreError(f"there is no store {store}")
-    if target.is_dir():
-        raise StoreError(f"{target} is a folder: name a file in it")
-    if not force and os.path.lexists(target):
-        raise StoreError(f"{target} is there already: choose another name, or replace it with --force")
-    if target.exists() and any(target.samefile(p) for p in files_of(store)):
-        raise StoreError(f"{target} is the store itself: choose another name")
-    with _copy(store, target.with_name(target.name + PARTIAL)) as partial:
-        found = verify(partial)
+    try:
+        refuse_remains(store)
+        if not store.is_file():
+            raise StoreError(f"there is no store {store}")
+        _refuse_target(store, target, force=force)
+        mark = read_mark(store)  # before the copy: the server writes on
+    except OSError as e:
+        raise StoreError(f"{store} cannot be copied to {target}: {explain(e)}") from e
+    subject = the_store(store)
+    with _copy(store, target.with_name(target.name + PARTIAL), subject) as partial:
+        found = verify(partial, subject=subject)
+        refuse_loss(store, found.epoch, found.head, mark)  # it may be to replace one that has these events
         _sync(partial)
         _place(partial, target, force=force)
     return found
+
+
+def _refuse_target(store: Path, target: Path, *, force: bool) -> None:
+    """Raises StoreError, OSError."""
+    if not os.path.lexists(target):
+        return
+    kind = target.stat().st_mode if target.exists() else 0
+    if stat.S_ISDIR(kind):
+        raise StoreError(f"{target} is a folder: name a file in it")
+    if not stat.S_ISREG(kind):
+        raise StoreError(f"{target} is no regular file, and is never replaced: choose another name")
+    if any(target.samefile(p) for p in files_of(store)):
+        raise StoreError(f"{target} is the store itself: choose another name")
+    if not force:
+        raise StoreError(f"{target} is there already: choose another name, or replace it with --force")
 
 
 def restore(store: Path, source: Path, *, new_epoch: Callable[[], str], aside: Path) -> Soundness:
@@ -49,9 +67,12 @@ def restore(store: Path, source: Path, *, new_epoch: Callable[[], str], aside: P
     StoreError; then the store is what it was.
     """
     if not source.is_file():
+        if os.path.lexists(source):
+            raise StoreError(f"{source} is no regular file: name one that `k12ai backup` wrote")
         raise StoreError(f"there is no backup {source}")
-    with _copy(source, store.with_name(store.name + ".restoring")) as copy:
-        found = verify(copy)
+    subject = the_backup(source)
+    with _copy(source, store.with_name(store.name + ".restoring"), subject) as copy:
+        found = verify(copy, subject=subject)
         with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as connection:
             connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch := new_epoch(),))
         _sync(copy)
@@ -75,20 +96,22 @@ def files_of(store: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def _copy(store: Path, target: Path) -> Iterator[Path]:
+def _copy(store: Path, target: Path, subject: Subject) -> Iterator[Path]:
     """A copy of one moment under a passing name: removed again where it is not put elsewhere. Raises StoreError."""
     try:
-        target.unlink(missing_ok=True)  # of a copy that was killed
+        if target.is_file():  # of a copy that was killed
+            target.unlink()
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
-            with contextlib.closing(open_reader(store)) as connection:
+            with contextlib.closing(open_reader(store, subject)) as connection:
+                refuse_version(store, version_of(connection))
                 connection.execute("VACUUM INTO ?", (str(target),))
             yield target
         finally:
             for suffix in ("", "-journal", "-wal", "-shm"):
                 target.with_name(target.name + suffix).unlink(missing_ok=True)
     except FAULTS as e:
-        raise StoreError(f"{store} cannot be copied to {target.parent}: {explain(e)}") from e
+        raise StoreError(f"{subject.name} cannot be copied to {target.parent}: {explain(e, subject.mend)}") from e
 
 
 def _place(partial: Path, target: Path, *, force: bool) -> None:

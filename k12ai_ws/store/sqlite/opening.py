@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 
 from k12ai_ws.store.store import StoreError
 
-from .ills import FAULTS, RESTORE, explain
+from .ills import FAULTS, RESTORE, Subject, explain, the_store
 from .migrations import SCHEMA_VERSION, migrate
-from .published import Mark, path_of, read_mark
-from .schema import make_tables, read_epoch
+from .published import Mark, Published, path_of, read_mark
+from .schema import make_tables, misfit, read_epoch
 
 MAGIC = b"SQLite format 3\0"
 SMALL = 16 << 20
@@ -37,6 +37,7 @@ def open_store(path: Path, synchronous: Literal["full", "normal"], new_epoch: Ca
     """The writing connection, its tables made where the file is new. Raises StoreError."""
     try:
         refuse_remains(path)
+        read_mark(path)  # refuses one that is damaged, before anything is touched
         _make_private(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except FAULTS as e:
@@ -53,6 +54,7 @@ def open_store(path: Path, synchronous: Literal["full", "normal"], new_epoch: Ca
             make_tables(connection, new_epoch())
         else:
             refuse_version(path, version)
+            refuse_misfit(connection, version, the_store(path))
             migrate(connection, version)
         _check(path, connection)
         epoch = _epoch(path, connection, synchronous, new_epoch)
@@ -65,8 +67,12 @@ def open_store(path: Path, synchronous: Literal["full", "normal"], new_epoch: Ca
         raise
 
 
-def refuse_remains(path: Path) -> None:
-    """Raises StoreError where SQLite would begin a new file although there was a log, or where it would be confused."""
+def refuse_remains(path: Path, subject: Subject | None = None) -> None:
+    """Raises StoreError where SQLite would begin a new file although there was a log, or where it would be confused.
+
+    Even for one that only reads: SQLite removes the `-wal` of a file that is empty.
+    """
+    name, mend = subject or the_store(path)
     wal = path.with_name(path.name + "-wal")
     size = path.stat().st_size if path.is_file() else 0
     if size == 0 and (_handed_out(path) or (wal.is_file() and wal.stat().st_size > 0)):
@@ -74,12 +80,15 @@ def refuse_remains(path: Path) -> None:
     if size:
         with path.open("rb") as file:
             if file.read(len(MAGIC)) != MAGIC:
-                raise StoreError(f"the store {path} is no SQLite database, or its beginning was overwritten: {RESTORE}")
+                raise StoreError(f"{name} is no SQLite database, or its beginning was overwritten: {mend}")
 
 
 def _handed_out(path: Path) -> bool:
-    """Whether anyone has seen an event of the log that belongs here."""
-    mark = read_mark(path)
+    """Whether anyone has seen, or may have seen, an event of the log that belongs here. Raises OSError."""
+    try:
+        mark = read_mark(path)
+    except StoreError:
+        return True
     return mark is not None and mark.seq > 0
 
 
@@ -98,11 +107,38 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 def refuse_version(path: Path, version: int) -> None:
     """Raises StoreError for a version that this program does not know."""
+    if version == 0:
+        raise StoreError(f"{path} holds no log: no server has stored anything in it, or it is another program's")
     if not 0 < version <= SCHEMA_VERSION:
         raise StoreError(
             f"{path} has schema version {version}, and this server knows version {SCHEMA_VERSION}: "
             "run the server that wrote it, or point data_dir elsewhere"
         )
+
+
+def refuse_misfit(connection: sqlite3.Connection, version: int, subject: Subject) -> None:
+    """Raises StoreError for a file that is not of the version that it says: a step would fail, or do harm."""
+    odd = misfit(connection, version)
+    if odd is not None:
+        raise StoreError(f"{subject.name} is broken ({odd}): {subject.mend}")
+
+
+def refuse_loss(path: Path, epoch: str, seq: int, mark: Published | None) -> None:
+    """Raises StoreError where events up to `mark` were handed out of the log with this epoch, which ends with `seq`."""
+    if lost_events(epoch, seq, mark):
+        raise StoreError(
+            f"the store {path} ends with event {seq}, but events up to {mark and mark.seq} were handed out: its -wal "
+            "file is missing, cut or broken, or the file is an old one. Put the right files back, or a backup with "
+            f"`k12ai restore FILE`; to go on without these events, `k12ai restore {path}` gives the log a new epoch, "
+            "and what there is now is kept aside"
+        )
+
+
+def lost_events(epoch: str, seq: int, mark: Published | None) -> int:
+    """How many events are missing at the end of that log, though subscribers have seen them. The mark is read before
+    the log: a server may write meanwhile.
+    """
+    return 0 if mark is None or mark.epoch != epoch else max(0, mark.seq - seq)
 
 
 def last_seq(connection: sqlite3.Connection) -> int:
@@ -132,17 +168,16 @@ def _epoch(
     path: Path, connection: sqlite3.Connection, synchronous: Literal["full", "normal"], new_epoch: Callable[[], str]
 ) -> str:
     """The log's epoch, which changes where the log has lost events that were handed out and that is no fault."""
-    epoch, seq, mark = str(read_epoch(connection)), last_seq(connection), read_mark(path)
-    if mark is None or mark.epoch != epoch or mark.seq <= seq:
+    mark, epoch, seq = read_mark(path), str(read_epoch(connection)), last_seq(connection)
+    if seq and (mark is None or mark.epoch != epoch):
+        state = "is missing" if mark is None else "is another log's"
+        log.warning("%s %s, so nothing tells whether the log lost its end; it is made anew", path_of(path), state)
+    lost = lost_events(epoch, seq, mark)
+    if not lost:
         return epoch
     if synchronous == "full":
-        raise StoreError(
-            f"the store {path} ends with event {seq}, but events up to {mark.seq} were handed out: its -wal file is "
-            f"missing, cut or broken, or the file is an old one. Put the right files back, or a backup with `k12ai "
-            f"restore FILE`; to go on without these events, `k12ai restore {path}` gives the log a new epoch, and what "
-            "there is now is kept aside"
-        )
-    log.warning("events %d to %d were lost, as store.synchronous=normal allows: a new epoch", seq + 1, mark.seq)
+        refuse_loss(path, epoch, seq, mark)
+    log.warning("events %d to %d were lost, as store.synchronous=normal allows: a new epoch", seq + 1, seq + lost)
     epoch = new_epoch()
     connection.execute("PRAGMA synchronous = full")  # lost with the next cut, the old one would be believed again
     connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
@@ -162,8 +197,11 @@ def _make_private(path: Path) -> None:
                 one.chmod(0o600)
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
-    """A read-only connection; used by one thread at a time, closed by any."""
+def open_reader(path: Path, subject: Subject | None = None) -> sqlite3.Connection:
+    """A read-only connection; used by one thread at a time, closed by any. Raises StoreError for a file that reading
+    would harm.
+    """
+    refuse_remains(path, subject)
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
     )

@@ -3,16 +3,22 @@
 SQLite recovers what it finds: where the `-wal` file is missing, cut or overwritten, it goes back to an earlier commit
 and says nothing. Numbers that subscribers have seen would be given again, to other events. The mark is written after
 every commit and before anyone is told of it, without a sync: it outlives the server, and after a power cut it may be
-behind the log (which does no harm), but not ahead of one that was synced.
+behind the log (which does no harm), but not ahead of one that was synced. It is made whole and synced, and then written
+over in its place, where its size stays: so neither a kill nor a power cut leaves half of one, and one that cannot be
+read was damaged.
 """
 
 import contextlib
 import logging
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
+from k12ai_ws.store.store import StoreError
+
 SUFFIX = "-head"
+LINE = re.compile(rb"([0-9]{20}) ([!-~]+)\n")
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +36,21 @@ def path_of(store: Path) -> Path:
 
 
 def read_mark(store: Path) -> Published | None:
-    """What is noted beside the store; None where nothing is, or nothing that can be read."""
+    """What is noted beside the store; None where nothing is. Raises StoreError for a note that cannot be read, which
+    says nothing about the log's end; OSError.
+    """
+    path = path_of(store)
     try:
-        text = path_of(store).read_text("utf-8")
-    except (FileNotFoundError, UnicodeDecodeError):
+        found = LINE.fullmatch(path.read_bytes())
+    except FileNotFoundError:
         return None
-    seq, _, epoch = text.rstrip("\n").partition(" ")
-    return Published(epoch, int(seq)) if seq.isascii() and seq.isdecimal() and epoch else None
+    if found is None:
+        raise StoreError(
+            f"{path} is damaged, so nothing tells whether the store {store} has lost events at its end. Put the right "
+            f"file back; or a backup with `k12ai restore FILE`; or go on with what there is: `k12ai restore {store}` "
+            "gives the log a new epoch, and what there is now is kept aside"
+        )
+    return Published(found[2].decode(), int(found[1]))
 
 
 class Mark:
@@ -45,14 +59,23 @@ class Mark:
     def __init__(self, store: Path, epoch: str, seq: int) -> None:
         self._epoch = epoch.encode()
         self._failed = False
-        self._fd = os.open(path_of(store), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path, line = path_of(store), self._line(seq)
+        try:
+            fits = path.stat().st_size == len(line)
+        except FileNotFoundError:
+            fits = False
+        if not fits:
+            _make(path, line)
+        self._fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
         os.fchmod(self._fd, 0o600)
         self.write(seq)
-        os.ftruncate(self._fd, 22 + len(self._epoch))
+
+    def _line(self, seq: int) -> bytes:
+        return b"%020d %b\n" % (seq, self._epoch)
 
     def write(self, seq: int) -> None:
         """Notes that everything up to `seq` is about to be handed out."""
-        line = b"%020d %b\n" % (seq, self._epoch)
+        line = self._line(seq)
         try:
             if os.pwrite(self._fd, line, 0) != len(line):
                 raise OSError("it was cut")
@@ -66,3 +89,17 @@ class Mark:
         """No further notes."""
         with contextlib.suppress(OSError):
             os.close(self._fd)
+
+
+def _make(path: Path, line: bytes) -> None:
+    """The file appears whole, or not at all, whatever happens meanwhile."""
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)  # of one who was killed
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        if os.write(fd, line) != len(line):
+            raise OSError(f"{new} was cut")
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    new.replace(path)

@@ -41,6 +41,27 @@ CREATE TABLE positions (
 )
 
 
+ADDED = (
+    frozenset({"meta", "jobs", "events", "positions"}),
+    frozenset({"requests"}),
+    frozenset({"kept", "ended", "pruned", "gone"}),
+    frozenset({"events.crc"}),
+)
+"""The tables that each version brought, and the one column."""
+
+
+def misfit(connection: sqlite3.Connection, version: int) -> str | None:
+    """What tells that the file is not of the version that it says; None where it fits."""
+    names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    found = {str(row[0]) for row in names}
+    found |= {f"events.{row[0]}" for row in connection.execute("SELECT name FROM pragma_table_info('events')")}
+    for at, added in enumerate(ADDED, 1):
+        for name in sorted(added):
+            if (name in found) != (at <= version):
+                return f"its schema version is {version}, and it has {name if name in found else f'no {name}'}"
+    return None
+
+
 def make_tables(connection: sqlite3.Connection, epoch: str) -> None:
     """Makes a new log of the newest version: all of it or nothing."""
     connection.execute("BEGIN IMMEDIATE")

@@ -231,10 +231,21 @@ def test_the_command_refuses_what_is_wrong(keys) -> None:
         ["user", "add", "a b"],
     ):
         keys(*words, code=2)
-    assert "there is no token" in keys("token", "revoke", "nothing", code=1)
     assert "8 to 1024" in keys("user", "add", "ann", stdin="short\n", code=1)
+    assert not keys.folder.exists()
+    keys.token()
+    assert "there is no token" in keys("token", "revoke", "nothing", code=1)
     assert keys("user", "list")["users"] == []
-    assert keys("token", "list")["tokens"] == []
+
+
+def test_only_what_makes_a_token_or_a_user_makes_the_file(keys) -> None:
+    for folder in (False, True):
+        if folder:
+            keys.folder.mkdir()
+        for words in (("token", "list"), ("token", "revoke", "x"), ("user", "list"), ("user", "remove", "ann")):
+            assert "nobody has made a token or a user in" in keys(*words, code=1)
+            assert keys.folder.exists() is folder
+            assert not folder or not list(keys.folder.iterdir())
 
 
 def test_the_command_lists_and_revokes(keys) -> None:

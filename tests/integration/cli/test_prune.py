@@ -175,3 +175,4 @@ async def test_a_broken_store_and_one_of_another_version_are_told(k12ai: K12ai, 
     done = await k12ai("prune", "--data-dir", tmp_path / "old", "--dry-run")
     assert done.code == 1
     assert "schema version 99" in done.err
+    assert "run the server that wrote it" in done.err

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 
@@ -72,6 +73,49 @@ async def test_what_is_there_already_is_not_overwritten_unless_asked(store, make
     with pytest.raises(StoreError, match="there is no store"):
         back_up(tmp_path / "nothing", tmp_path / "b")
     assert not (tmp_path / "nothing").exists()
+
+
+async def test_nothing_but_a_regular_file_is_ever_replaced(store, make, path: Path, tmp_path: Path) -> None:
+    await store.append(make.change(1, "a"))
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/full")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "none")
+    before = {p.name: p.lstat().st_ino for p in tmp_path.iterdir()}
+    for name in ("pipe", "device", "nowhere"):
+        for force in (False, True):
+            with pytest.raises(StoreError, match=rf"{name} is no regular file, and is never replaced"):
+                back_up(path, tmp_path / name, force=force)
+    (tmp_path / "folder").symlink_to(tmp_path)
+    with pytest.raises(StoreError, match="is a folder"):
+        back_up(path, tmp_path / "folder", force=True)
+    (tmp_path / "folder").unlink()
+    assert {p.name: p.lstat().st_ino for p in tmp_path.iterdir()} == before
+
+
+async def test_what_is_told_of_a_file_names_that_file(open_store, make, path: Path, tmp_path: Path) -> None:
+    store = await open_store()
+    await store.append(make.change(1, "a"))
+    await store.close()
+    whole = path.read_bytes()
+    overwritten = whole.replace(b'"text":"a"', b'"text":"b"')
+    for content in (overwritten, whole[: len(whole) // 2], b""):
+        bad = tmp_path / "bad"
+        bad.write_bytes(content)
+        with pytest.raises(StoreError) as told:
+            restore(path, bad, new_epoch=lambda: "e", aside=tmp_path / "aside")
+        assert str(bad) in str(told.value)
+        assert "the store" not in str(told.value).replace("stop the server", "")
+        path.write_bytes(content)
+        with pytest.raises(StoreError) as told:
+            back_up(path, tmp_path / "target")
+        assert str(path) in str(told.value)
+        assert "partial" not in str(told.value)
+        path.write_bytes(whole)
+    (tmp_path / "device").symlink_to("/dev/zero")
+    for odd in (tmp_path, tmp_path / "device"):
+        with pytest.raises(StoreError, match=rf"{odd} is no regular file"):
+            restore(path, odd, new_epoch=lambda: "e", aside=tmp_path / "aside")
+    assert not (tmp_path / "aside").exists()
 
 
 async def test_a_broken_store_gives_no_backup(open_store, make, path: Path, tmp_path: Path) -> None:

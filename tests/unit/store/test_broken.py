@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from k12ai_ws.retaining import PruneError, outlook
+from k12ai_ws.settings import Settings
 from k12ai_ws.store.sqlite import SqliteStore
+from k12ai_ws.store.sqlite.backup import back_up, restore
+from k12ai_ws.store.sqlite.opening import open_reader
 from k12ai_ws.store.sqlite.published import path_of, read_mark
 from k12ai_ws.store.sqlite.verify import verify
 from k12ai_ws.store.store import Change, LogPosition, StoreError
@@ -134,6 +138,53 @@ async def test_a_log_whose_file_is_gone_is_not_begun_anew(path: Path, killed, st
     assert files(path.parent) == before
 
 
+async def test_reading_an_empty_file_does_not_remove_its_wal(path: Path, killed, tmp_path: Path) -> None:
+    """SQLite itself removes the -wal of a file that is empty, even where it only reads."""
+    path.write_bytes(b"")
+    path_of(path).unlink()
+    before = files(path.parent)
+    reads = (
+        lambda: back_up(path, tmp_path / "backup"),
+        lambda: verify(path),
+        lambda: open_reader(path),
+        lambda: restore(path, path, new_epoch=lambda: "never", aside=tmp_path / "aside"),
+        lambda: outlook(Settings(data_dir=tmp_path), 0),
+    )
+    for read in reads:
+        with pytest.raises((StoreError, PruneError), match=r"is empty, but .* beside it are those of a log"):
+            read()
+    assert files(path.parent) == before
+
+
+@pytest.mark.parametrize("lost", ["missing", "cut"])
+async def test_a_log_that_has_lost_its_end_gives_no_backup(path: Path, killed, tmp_path: Path, lost: str) -> None:
+    content = wal_of(path).read_bytes()
+    wal_of(path).unlink()
+    if lost == "cut":
+        wal_of(path).write_bytes(content[: len(content) // 2])
+    target = tmp_path / "backup"
+    target.write_bytes(b"the last good one")
+    with pytest.raises(StoreError, match=rf"up to {len(killed)} were handed out.*k12ai restore"):
+        back_up(path, target, force=True)
+    assert target.read_bytes() == b"the last good one"
+
+
+@pytest.mark.parametrize(("version", "odd"), [(1, "has requests"), (2, "has ended"), (3, r"has events\.crc")])
+async def test_a_file_of_another_version_than_it_says_is_told(
+    path: Path, killed, version: int, odd: str, tmp_path: Path
+) -> None:
+    await (await open_it(path)).close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    before = files(path.parent)
+    for tried in (lambda: verify(path), lambda: back_up(path, tmp_path / "backup")):
+        with pytest.raises(StoreError, match=rf"version is {version}, and it {odd}.*k12ai restore"):
+            tried()
+    with pytest.raises(StoreError, match=rf"version is {version}, and it {odd}.*k12ai restore"):
+        await open_it(path)
+    assert files(path.parent) == before
+
+
 async def test_a_log_whose_tables_were_in_a_lost_wal_is_not_begun_anew(store, path: Path, make) -> None:
     """A young log is nothing but its -wal."""
     await store.append(make.change(1, "a"))
@@ -181,13 +232,39 @@ async def test_a_folder_in_the_place_of_the_shared_memory_is_told(path: Path, ki
         await open_it(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 54, b"garbage", b"\xff\xfe", b"00000000000000009999 another-log\n"])
-async def test_a_mark_that_says_nothing_of_this_log_does_no_harm(path: Path, killed, content: bytes) -> None:
+@pytest.mark.parametrize("synchronous", ["full", "normal"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0" * 54, b"garbage", b"\xff\xfe", b"00000000000000000120 epo", b"-1 epoch-1\n"],
+)
+async def test_a_damaged_mark_says_nothing_and_so_the_log_is_not_taken_for_whole(
+    path: Path, killed, content: bytes, synchronous: str, tmp_path: Path
+) -> None:
     path_of(path).write_bytes(content)
+    wal_of(path).unlink()
+    before = files(path.parent)
+    with pytest.raises(StoreError, match=r"-head is damaged.*k12ai restore"):
+        await open_it(path, synchronous)
+    with pytest.raises(StoreError, match=r"-head is damaged.*k12ai restore"):
+        back_up(path, tmp_path / "backup")
+    assert files(path.parent) == before
+    found = restore(path, path, new_epoch=lambda: "chosen", aside=tmp_path / "aside")
+    store = await open_it(path)
+    assert (store.epoch, store.head) == ("chosen", found.head)
+    await store.close()
+
+
+@pytest.mark.parametrize("state", ["missing", "another log's"])
+async def test_a_log_without_its_mark_is_opened_and_that_is_said(path: Path, killed, state: str, caplog) -> None:
+    if state == "missing":  # as beside a file of an earlier version
+        path_of(path).unlink()
+    else:
+        path_of(path).write_bytes(b"00000000000000009999 another-log\n")
     store = await open_it(path)
     assert await read_all(store) == killed
     await store.close()
     assert read_mark(path) == ("epoch-1", len(killed))
+    assert f"-head is {state}, so nothing tells whether the log lost its end" in caplog.text
 
 
 async def test_overwritten_bytes_are_never_handed_out(path: Path, killed) -> None:
