@@ -9,8 +9,9 @@ from k12ai_ws.wire.filter import EventKey
 
 from .delivery import plan
 from .edge import Edge
-from .feed import Feed, Framing, Sink
-from .missed import Missed
+from .feed import Feed, Framing
+from .missed import Damaged, Missed
+from .sink import Sink
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +44,9 @@ class Hub:
         """The seq of the last event that was published."""
         return self._edge.head
 
-    def attach(self, sink: Sink, frame: Framing, missed: Missed | None = None) -> Feed:
+    def attach(self, sink: Sink, frame: Framing, missed: Missed | None = None, damaged: Damaged | None = None) -> Feed:
         """A feed without subscriptions, whose messages `frame` spells; give it back with `detach`."""
-        return Feed(sink, self._edge, frame, missed)
+        return Feed(sink, self._edge, frame, missed, damaged)
 
     def detach(self, feed: Feed) -> None:
         """The connection is gone."""
