@@ -132,6 +132,10 @@ class Feed:
                 self._fall_behind(piece.last)
                 return
 
+    def fall_behind(self) -> None:
+        """What comes next is read from the store; called by the hub before the head moves."""
+        self._fall_behind(self._edge.head)
+
     def push(self, key: EventKey, payload: bytes) -> None:
         """Sends an unstored message to the connection if it asked for this user's messages of this tag by name.
 

@@ -68,7 +68,14 @@ class Hub:
             feed.push(key, payload)
 
     def _publish(self, events: Sequence[StoredEvent]) -> None:
-        for feeds, pieces in plan(events, self._edge.live, self._edge.now()):
+        try:
+            deliveries = list(plan(events, self._edge.live, self._edge.now()))
+        except Exception:  # nobody was sent anything yet: all read it from the store, and no one has a gap
+            log.exception("events up to %d cannot be sent at once; they are read from the store", events[-1].seq)
+            deliveries = []
+            for feed in self._edge.live.members():
+                feed.fall_behind()
+        for feeds, pieces in deliveries:
             self._edge.sent(pieces, len(feeds))
             for feed in feeds:
                 try:
