@@ -243,11 +243,9 @@ class Channel:
             self._feed.add(name, wanted, after, prunings)
 
     def _missed(self, name: str, after: int) -> bytes:
-        """What a subscription is told from which events were taken away before it had them."""
         return with_id(self._message(missed(self.context.hub, after), "channel", "subscribe"), name)
 
     def _damaged(self, name: str, error: StoreDamaged) -> bytes:
-        """What a subscription is told whose next event cannot be read."""
         return with_id(self._message(damaged(error), "channel", "subscribe"), name)
 
     def _unsubscribe(self, name: str) -> None:
