@@ -10,6 +10,7 @@ from k12ai_ws.access.principal import Caller
 from k12ai_ws.access.scope import narrow
 from k12ai_ws.events.feed import Feed
 from k12ai_ws.serverlog import note
+from k12ai_ws.store.store import StoreDamaged
 from k12ai_ws.wire.bodies import ACKNOWLEDGED, Body, Fault, Info
 from k12ai_ws.wire.codes import Code, Language
 from k12ai_ws.wire.envelope import with_id
@@ -29,7 +30,7 @@ from .context import Context
 from .operations import Operations, named_in
 from .places import require_few
 from .pulse import Beat, Pulse
-from .resume import missed, not_kept
+from .resume import damaged, missed, not_kept
 from .websocket.connection import Connection
 from .websocket.frames import text_frame
 
@@ -76,7 +77,7 @@ class Channel:
         except Refusal as e:
             self.close(1013, e.fault.message or "")
             return
-        self._feed = self.context.hub.attach(self._connection, text_frame, self._missed)
+        self._feed = self.context.hub.attach(self._connection, text_frame, self._missed, self._damaged)
         self._unwatch = self.context.gate.watch(self.operations.known(self.caller), self._no_longer_welcome)
 
     def _no_longer_welcome(self) -> None:
@@ -242,8 +243,10 @@ class Channel:
             self._feed.add(name, wanted, after, prunings)
 
     def _missed(self, name: str, after: int) -> bytes:
-        """What a subscription is told from which events were taken away before it had them."""
         return with_id(self._message(missed(self.context.hub, after), "channel", "subscribe"), name)
+
+    def _damaged(self, name: str, error: StoreDamaged) -> bytes:
+        return with_id(self._message(damaged(error), "channel", "subscribe"), name)
 
     def _unsubscribe(self, name: str) -> None:
         stream = (self._streams or {}).pop(name, None)

@@ -15,6 +15,8 @@ SHARES = 10
 would hold up the events of all.
 """
 
+AWAY = "the server is going away; its jobs go on, so come back and resume"
+
 log = logging.getLogger(__name__)
 
 
@@ -43,6 +45,7 @@ class Connections:
         self._open: dict[Channel, tuple[str, int]] = {}  # with its address and its share
         self._shares: tuple[set[Channel], ...] = tuple(set() for _ in range(SHARES))
         self._refused: set[Channel] = set()  # being told so
+        self._leaving = False  # all that are open were told so
         self._ticker: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self._empty.set()
@@ -52,7 +55,7 @@ class Connections:
 
     def add(self, channel: Channel, address: str) -> None:
         """Takes a place for it; `discard` is called in either case, once it is closed. Raises Refusal where there is
-        none.
+        none. One that comes while the server goes is told so at once.
         """
         self._empty.clear()
         try:
@@ -63,6 +66,8 @@ class Connections:
         share = min(range(SHARES), key=lambda i: len(self._shares[i]))
         self._open[channel] = address, share
         self._shares[share].add(channel)
+        if self._leaving:
+            channel.close(1001, AWAY)
 
     def discard(self, channel: Channel) -> None:
         """It is closed."""
@@ -93,8 +98,9 @@ class Connections:
         """Closes every channel with 1001, waits a while for their goodbyes, and hangs up on the rest."""
         if self._ticker is not None:
             self._ticker.cancel()
+        self._leaving = True
         for channel in tuple(self._open):
-            channel.close(1001, "the server is going away; its jobs go on, so come back and resume")
+            channel.close(1001, AWAY)
         try:
             await asyncio.wait_for(self._empty.wait(), timeout_s)
         except TimeoutError:

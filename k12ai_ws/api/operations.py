@@ -15,7 +15,7 @@ from k12ai_ws.access.redaction import hide_in
 from k12ai_ws.access.scope import require_user
 from k12ai_ws.launchers.launcher import LaunchError
 from k12ai_ws.serverlog import note
-from k12ai_ws.store.store import StoreError
+from k12ai_ws.store.store import StoreDamaged, StoreError
 from k12ai_ws.wire.bodies import Fault, Info, Json
 from k12ai_ws.wire.codes import Code, Language, describe, http_status
 from k12ai_ws.wire.envelope import encode
@@ -23,6 +23,7 @@ from k12ai_ws.wire.filter import EventKey
 from k12ai_ws.wire.requests import FrameworkRequest, Refusal, StatsRequest, refuse, validate
 
 from .context import Answer, Context
+from .resume import damaged
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +162,8 @@ class Operations:
         elif isinstance(error, AccessError):
             log.error("%s: %s", op, error)
             body, status = Fault(Code.UNKNOWN, "the access file cannot be written; the server's log says why"), 503
+        elif isinstance(error, StoreDamaged):  # the store has logged it, once for all
+            body, status = damaged(error), 500
         elif isinstance(error, StoreError):
             log.error("%s: %s", op, error)
             body, status = Fault(Code.UNKNOWN, f"{error}; nothing was changed, try again later"), 503

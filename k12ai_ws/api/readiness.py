@@ -132,6 +132,8 @@ class Readiness:
         error = asyncio.CancelledError() if writing.cancelled() else writing.exception()
         if error is not None:
             return {"ok": False, "message": str(error) or type(error).__name__}
+        if self._store.damage is not None:
+            return {"ok": False, "message": self._store.damage}
         return {"ok": True, "message": f"epoch {self._store.epoch}, head {self._store.head}"}
 
     def _written(self, writing: "asyncio.Task[None]") -> None:

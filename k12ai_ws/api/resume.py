@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from k12ai_ws.events.hub import Hub
-from k12ai_ws.store.store import Store
+from k12ai_ws.store.store import Store, StoreDamaged
 from k12ai_ws.wire.bodies import Fault, Json
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.filter import EventFilter
@@ -46,3 +46,11 @@ def missed(hub: Hub, after: int) -> Fault:
         "events were removed before they were read here; the stream goes on with what is kept",
         detail={"epoch": hub.epoch, "head": hub.head, "earliest": after + 1, "recovered": False},
     )
+
+
+def damaged(error: StoreDamaged) -> Fault:
+    """What one is told who comes to what cannot be read: where that is, what is to be done, and how to go on."""
+    if error.seq is None:
+        return Fault(Code.UNKNOWN, str(error))
+    text = f"{error}. What comes behind it can be had with `after` {error.seq}"
+    return Fault(Code.UNKNOWN, text, detail={"seq": error.seq})

@@ -13,12 +13,12 @@ from tornado.iostream import IOStream, StreamClosedError
 from k12ai_ws.events.feed import Feed, Framing
 from k12ai_ws.events.hub import Hub
 from k12ai_ws.settings import Settings
-from k12ai_ws.store.store import StoreError
+from k12ai_ws.store.store import StoreDamaged, StoreError
 from k12ai_ws.wire.bodies import Body, Fault, Info
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.filter import EventFilter
 
-from .resume import missed
+from .resume import damaged, missed
 from .sse_sink import JobSink, SseSink
 from .sse_streams import Streams
 from .stream import Stream
@@ -92,7 +92,7 @@ class EventStream:
         welcome = self._spell(Info(state, code=Code.SUCCESS), "subscribe")
         head = HEAD.format(format_timestamp(time.time()), self._request_id, self._headers).encode()
         self._sink.send(head + self._frame(welcome, self._wish.after))
-        self._feed = self._hub.attach(self._sink, self._frame, self._missed)
+        self._feed = self._hub.attach(self._sink, self._frame, self._missed, self._damaged)
         wanted = self._wish.wanted
         if self._wish.job and wanted.types is not None:
             wanted = replace(wanted, types=wanted.types | {"status"})
@@ -155,6 +155,9 @@ class EventStream:
         except StoreError as e:
             log.error("an event stream whose job cannot be looked for is ended: %s", e)
             self._sink.end()
+
+    def _damaged(self, _: str, error: StoreDamaged) -> bytes:
+        return self._spell(damaged(error), "subscribe")
 
     def _bookmark(self, seq: int) -> bytes:
         """Nothing up to `seq` is missing: the client's resume token moves there."""

@@ -57,7 +57,7 @@ class SseSink:
         self._stream.close()
 
     def end(self) -> None:
-        """Nothing more is said; the connection is closed once the client has taken all that was."""
+        """See `events.feed.Sink`. The connection is closed once the client has taken all that was said."""
         if self._ended:
             return
         self._ended = True

@@ -42,6 +42,7 @@ class Streams:
         self._settings = settings
         self._spread = spread
         self._open: dict[Opened, str] = {}
+        self._leaving = False  # all that are open were ended
         self._ticker: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self._empty.set()
@@ -55,10 +56,14 @@ class Streams:
         self._places.leave(address)
 
     def add(self, stream: Opened, address: str) -> None:
-        """Takes a place for it. Raises Refusal (100108) where there is none."""
+        """Takes a place for it. Raises Refusal (100108) where there is none. One that comes while the server goes is
+        ended once it has begun.
+        """
         self._places.enter(address)
         self._open[stream] = address
         self._empty.clear()
+        if self._leaving:
+            asyncio.get_running_loop().call_soon(self._end, stream)
 
     def discard(self, stream: Opened) -> None:
         """It is closed."""
@@ -82,12 +87,16 @@ class Streams:
                 except Exception:
                     log.exception("an event stream's timer failed; the others go on")
 
+    def _end(self, stream: Opened) -> None:
+        stream.end(retry_frame(self._settings.retry_s * (1 + (SPREAD - 1) * self._spread())))
+
     async def close(self, timeout_s: float) -> None:
         """Ends every stream, each told another time to come back, and waits a while for what is unsent."""
         if self._ticker is not None:
             self._ticker.cancel()
+        self._leaving = True
         for stream in tuple(self._open):
-            stream.end(retry_frame(self._settings.retry_s * (1 + (SPREAD - 1) * self._spread())))
+            self._end(stream)
         try:
             await asyncio.wait_for(self._empty.wait(), timeout_s)
         except TimeoutError:  # whoever has not taken it by now resumes by what it took

@@ -68,6 +68,8 @@ class Following:
         await channel.send({**request, "after": self.position.after, **epoch})
         while True:
             message = await channel.receive()
+            if message.seq is not None and message.id is not None:  # an answer, and no event of the subscription
+                continue
             if message.seq is None:
                 if message.tag == "channel":
                     if self._answered(message):

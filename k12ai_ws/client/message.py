@@ -79,7 +79,9 @@ class Message:
 
     @property
     def seq(self) -> int | None:
-        """The place of a stored event in the server's log; None for what is not stored."""
+        """The place of a stored event in the server's log; None for what is not stored. With an `id` it is an answer,
+        not an event of a subscription: it says nothing of what came before it.
+        """
         seq = self.data.get("seq")
         return seq if isinstance(seq, int) else None
 

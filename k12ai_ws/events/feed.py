@@ -12,16 +12,16 @@ A feed that is live has no task; one that catches up costs the live ones nothing
 import asyncio
 import logging
 from collections.abc import Collection, Sequence
-from typing import Protocol
 
-from k12ai_ws.store.store import StoredEvent, StoreError
+from k12ai_ws.store.store import StoreDamaged, StoredEvent, StoreError
 from k12ai_ws.wire.filter import EventFilter, EventKey
 
 from .delivery import Piece, joined
 from .edge import Edge
 from .index import Framing
-from .missed import Missed, missing_of
+from .missed import Damaged, Missed, missing_of
 from .pages import read_page
+from .sink import Sink
 from .subscription import Subscription
 
 __all__ = ["Feed", "Framing", "Sink"]
@@ -31,33 +31,29 @@ RETRY_S = 1.0
 log = logging.getLogger(__name__)
 
 
-class Sink(Protocol):
-    """Where a feed's frames go."""
-
-    def send(self, frame: bytes) -> bool:
-        """Takes the frame, or several joined into one piece of bytes; False: more is unsent than the reader may have
-        outstanding, so stop pushing for now.
-        """
-        ...
-
-    async def drained(self) -> None:
-        """Returns once little enough is unsent. Raises nothing: a closed sink is drained."""
-        ...
-
-    def fail(self) -> None:
-        """The feed is broken: ends the connection, so that the reader comes back and resumes."""
-        ...
-
-
 class Feed:
     """The subscriptions of one connection. An event reaches the connection once, however many of them match."""
 
-    __slots__ = ("_edge", "_full", "_live", "_missed", "_pump", "_sink", "_subscriptions", "frame", "several")
+    __slots__ = (
+        "_damaged", "_edge", "_ended", "_full", "_live", "_missed", "_pump", "_sink", "_subscriptions", "frame",
+        "several",
+    )  # fmt: skip
 
-    def __init__(self, sink: Sink, edge: "Edge[Feed]", frame: Framing, missed: Missed | None = None) -> None:
-        """Without `missed`, a reader that misses events is ended: it comes back, and hears of it when it resumes."""
+    def __init__(
+        self,
+        sink: Sink,
+        edge: "Edge[Feed]",
+        frame: Framing,
+        missed: Missed | None = None,
+        damaged: Damaged | None = None,
+    ) -> None:
+        """Without `missed`, a reader that misses events is ended: it comes back, and hears of it when it resumes. One
+        that comes to an event that cannot be read is ended, after what `damaged` says.
+        """
         self._sink = sink
         self._missed = missed
+        self._damaged = damaged
+        self._ended = False  # it came to an event that cannot be read
         self._edge = edge
         self.frame = frame
         self._subscriptions: dict[str, Subscription[Feed]] = {}
@@ -136,6 +132,10 @@ class Feed:
                 self._fall_behind(piece.last)
                 return
 
+    def fall_behind(self) -> None:
+        """What comes next is read from the store; called by the hub before the head moves."""
+        self._fall_behind(self._edge.head)
+
     def push(self, key: EventKey, payload: bytes) -> None:
         """Sends an unstored message to the connection if it asked for this user's messages of this tag by name.
 
@@ -179,7 +179,7 @@ class Feed:
                 if subscription.group is not None:
                     self._leave(subscription)
                     subscription.cursor = max(subscription.cursor, seq)
-        if self._pump is None:
+        if self._pump is None and not self._ended:
             self._pump = asyncio.get_running_loop().create_task(self._catch_up())
 
     def _send(self, piece: Piece) -> bool:
@@ -191,7 +191,7 @@ class Feed:
 
     async def _catch_up(self) -> None:
         try:
-            while not self._live:
+            while not self._live and not self._ended:
                 await self._sink.drained()
                 self._full = False
                 await self._advance()
@@ -218,6 +218,9 @@ class Feed:
         try:
             events, scanned, prunings = await read_page(self._edge.store, filters, low)
             missing = await missing_of(self._edge.store, group, low, prunings)
+        except StoreDamaged as e:  # that does not heal: whoever waits for it is told, not kept waiting
+            self._break_off(group, e)
+            return
         except StoreError as e:
             log.error("replay failed: %s; trying again in %g s", e, RETRY_S)
             await asyncio.sleep(RETRY_S)
@@ -251,6 +254,18 @@ class Feed:
                 self._sink.fail()
             else:
                 self._send(Piece(self.frame(self._missed(name, low), None), low, 1))
+
+    def _break_off(self, group: Sequence["Subscription[Feed]"], error: StoreDamaged) -> None:
+        """These were served up to an event that cannot be read: they are told, and the connection ends."""
+        names = [n for n, s in self._subscriptions.items() if any(s is one for one in group)]
+        if not names:  # whoever wanted it has gone meanwhile
+            return
+        if self._damaged is not None:
+            for name in names:
+                self._send(Piece(self.frame(self._damaged(name, error), None), 0, 1))
+        self._ended = True
+        self._sink.end()
+        self._edge.caught_up(self)  # nobody waits for it any more
 
     def _due(self, group: Sequence["Subscription[Feed]"], events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
         """Those of the events that one of the group wants, and that came for none of the others already."""

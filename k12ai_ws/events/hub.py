@@ -9,8 +9,9 @@ from k12ai_ws.wire.filter import EventKey
 
 from .delivery import plan
 from .edge import Edge
-from .feed import Feed, Framing, Sink
-from .missed import Missed
+from .feed import Feed, Framing
+from .missed import Damaged, Missed
+from .sink import Sink
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +44,9 @@ class Hub:
         """The seq of the last event that was published."""
         return self._edge.head
 
-    def attach(self, sink: Sink, frame: Framing, missed: Missed | None = None) -> Feed:
+    def attach(self, sink: Sink, frame: Framing, missed: Missed | None = None, damaged: Damaged | None = None) -> Feed:
         """A feed without subscriptions, whose messages `frame` spells; give it back with `detach`."""
-        return Feed(sink, self._edge, frame, missed)
+        return Feed(sink, self._edge, frame, missed, damaged)
 
     def detach(self, feed: Feed) -> None:
         """The connection is gone."""
@@ -67,7 +68,14 @@ class Hub:
             feed.push(key, payload)
 
     def _publish(self, events: Sequence[StoredEvent]) -> None:
-        for feeds, pieces in plan(events, self._edge.live, self._edge.now()):
+        try:
+            deliveries = list(plan(events, self._edge.live, self._edge.now()))
+        except Exception:  # nobody was sent anything yet: all read it from the store, and no one has a gap
+            log.exception("events up to %d cannot be sent at once; they are read from the store", events[-1].seq)
+            deliveries = []
+            for feed in self._edge.live.members():
+                feed.fall_behind()
+        for feeds, pieces in deliveries:
             self._edge.sent(pieces, len(feeds))
             for feed in feeds:
                 try:

@@ -56,6 +56,10 @@ class Index(Generic[M]):
             if not bucket:
                 del self._buckets[place]
 
+    def members(self) -> set[M]:
+        """All of them."""
+        return {m for bucket in self._buckets.values() for group in bucket.values() for m in group.members}
+
     def matching(self, key: EventKey) -> list[Group[M]]:
         """The groups that want an event with this key."""
         return [group for group in self._candidates(key) if group.wanted.matches(key)]

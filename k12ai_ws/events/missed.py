@@ -5,13 +5,16 @@ store notices.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from k12ai_ws.store.store import Store
+from k12ai_ws.store.store import Store, StoreDamaged
 from k12ai_ws.wire.filter import EventFilter
 
 Missed = Callable[[str, int], bytes]
 """What a subscription is told when events that it had not seen yet were removed: its name, and the seq after which it
 goes on, become a payload.
 """
+
+Damaged = Callable[[str, StoreDamaged], bytes]
+"""What a subscription is told whose next event cannot be read: its name, and the error, become a payload."""
 
 
 class Cursor(Protocol):

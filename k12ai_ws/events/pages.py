@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from k12ai_ws.store.store import Store, StoredEvent
+from k12ai_ws.store.store import EventPage, Store, StoreDamaged, StoredEvent
 from k12ai_ws.wire.filter import EventFilter
 
 PAGE_EVENTS = 2000
@@ -14,18 +14,30 @@ async def read_page(
     store: Store, filters: Collection[EventFilter], after: int
 ) -> tuple[Sequence[StoredEvent], int, int]:
     """What any of the filters lets through, in order of seq, the seq up to which it is whole, and the store's last
-    pruning by then. Raises StoreError.
+    pruning by then. Raises StoreError; StoreDamaged where the very next event cannot be read.
     """
     merged: Sequence[StoredEvent] = ()
     scanned: int | None = None
     prunings = 0
     for wanted in filters:
-        page = await store.replay(wanted, after, limit=PAGE_EVENTS)
+        page = await _page(store, wanted, after)
         scanned = page.scanned if scanned is None else min(scanned, page.scanned)
         prunings = max(prunings, page.prunings)
         merged = page.events if not merged else _merge(merged, page.events)
         merged, scanned = _cut(merged, scanned)
     return merged, after if scanned is None else scanned, prunings
+
+
+async def _page(store: Store, wanted: EventFilter, after: int) -> EventPage:
+    """A page of one filter. Up to a damaged event that it lets through there is nothing of its own: the others'
+    events come first.
+    """
+    try:
+        return await store.replay(wanted, after, limit=PAGE_EVENTS)
+    except StoreDamaged as e:
+        if e.seq is None or e.seq <= after + 1:
+            raise
+        return EventPage((), e.seq - 1)
 
 
 def _merge(one: Sequence[StoredEvent], other: Sequence[StoredEvent]) -> Sequence[StoredEvent]:

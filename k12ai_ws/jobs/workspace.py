@@ -1,7 +1,6 @@
 """What surrounds one job's driver: its folders, and guarded calls of the driver's methods."""
 
 import asyncio
-import json
 import logging
 import reprlib
 import traceback
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import orjson
 from pydantic import ValidationError
 
 from k12ai_ws.drivers.driver import Driver, Job, Refused
@@ -28,6 +26,7 @@ from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.requests import Refusal, fields_of, message_of
 from k12ai_ws.wire.status import Reason
 
+from .storable import cannot_be_stored, require_storable
 from .threads import contained
 
 log = logging.getLogger(__name__)
@@ -103,7 +102,7 @@ class DriverHost:
             try:
                 given = encode(dict(record.params))
             except TypeError as e:
-                raise _cannot_be_stored(e) from None
+                raise cannot_be_stored(e) from None
             # As JSON, strictly: a number is a number, as the schema that is served says, and no true and no "3".
             params = self._driver.tasks[record.task].model_validate_json(given, strict=True)
             self._job = Job(
@@ -164,8 +163,8 @@ class DriverHost:
             try:
                 params = dict(job.params.model_dump(mode="json"))
             except ValueError as e:  # nested too deeply, or of a type that pydantic cannot show as JSON
-                raise _cannot_be_stored(e) from None
-            _require_storable(params)
+                raise cannot_be_stored(e) from None
+            require_storable(params)
             return {"params": params, **rules}
 
         try:
@@ -291,19 +290,3 @@ class DriverHost:
     def classify(self, fault: Fault) -> int | None:
         """The driver's code for a fault; blocking."""
         return contained(self._driver.classify)(fault)
-
-
-def _cannot_be_stored(error: Exception) -> Refusal:
-    fields = [{"loc": "service_params", "msg": f"cannot be stored: {error}", "type": "not_json"}]
-    return Refusal(Fault(Code.PARAMS_INVALID, message_of(fields), detail={"fields": fields}))
-
-
-def _require_storable(params: Mapping[str, Any]) -> None:
-    """Raises Refusal for what a driver's model let pass, but JSON cannot carry: huge integers, NaN, infinities."""
-    for name, value in params.items():
-        try:
-            orjson.dumps(value)
-            json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError) as e:
-            fields = [{"loc": f"service_params.{name}", "msg": str(e), "type": "not_json"}]
-            raise Refusal(Fault(Code.PARAMS_INVALID, message_of(fields), detail={"fields": fields})) from None

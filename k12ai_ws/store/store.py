@@ -19,6 +19,16 @@ class StoreError(Exception):
     """
 
 
+class StoreDamaged(StoreError):
+    """What is on the disk is not what was stored, and trying again does not help. `seq` is the event that cannot be
+    read; None where it is something else, or unknown.
+    """
+
+    def __init__(self, message: str, seq: int | None = None) -> None:
+        super().__init__(message)
+        self.seq = seq
+
+
 class NewEvent(NamedTuple):
     """An event to store: its type, and its envelope encoded without `seq`."""
 
@@ -98,6 +108,11 @@ class Store(ABC):
         """How often events were removed, as far as the event loop has heard of it; 0: never."""
         return 0
 
+    @property
+    def damage(self) -> str | None:
+        """What was found damaged since the store was opened, and what to do about it; None: nothing."""
+        return None
+
     async def pruned(self, wanted: EventFilter, *, after: int = 0, since: int = 0) -> int:
         """The highest seq above `after` that was removed and that `wanted` would have let through; 0: none.
 
@@ -131,6 +146,9 @@ class Store(ABC):
 
         A page is bounded in number and bytes, and in how much of the log it looks at: it may be empty, and still
         `scanned` be before the head. Whoever wants all goes on from `scanned`.
+
+        A page ends before an event that is damaged; one that would begin with it raises StoreDamaged. Raises
+        StoreError.
         """
 
     @abstractmethod

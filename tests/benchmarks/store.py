@@ -204,6 +204,9 @@ class Count:
     def fail(self) -> None:
         raise AssertionError("the feed broke")
 
+    def end(self) -> None:
+        raise AssertionError("an event is damaged")
+
 
 async def replays(folder: Path, events: int, jobs: int) -> list[Row]:
     """Events per second of a log of so many jobs: bare SELECTs, Store.replay, and a feed that catches up."""

@@ -109,6 +109,10 @@ class Connection(Outgoing):
         """Hangs up, with no handshake."""
         self._end()
 
+    def end(self) -> None:
+        """See `events.feed.Sink`."""
+        self.close(1011, "the event log is damaged: the error before this says where")
+
     def _say_close(self, then: State, code: int | None, reason: str) -> None:
         self.send(close_frame(code, reason))
         if self._state is State.OPEN:

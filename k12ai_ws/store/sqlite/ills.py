@@ -5,10 +5,8 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
-RESTORE = (
-    "stop the server, look at it with `k12ai doctor`, and put a backup in its place with `k12ai restore FILE`; "
-    "nothing is changed until then"
-)
+REPAIR = "stop the server, look at it with `k12ai doctor`, and put a backup in its place with `k12ai restore FILE`"
+RESTORE = f"{REPAIR}; nothing is changed until then"
 ADVICE = {
     "SQLITE_FULL": "the disk is full: free some space; it goes on by itself then",
     "SQLITE_READONLY": "it cannot be written: check the mount and the rights of the data folder",
@@ -24,8 +22,8 @@ BROKEN = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 HOPELESS = frozenset(ADVICE) - {"SQLITE_FULL"}
 """What is wrong with the file or the disk, and so with every change that is tried, not with one of them."""
 
-
 FAULTS = (sqlite3.Error, OSError, UnicodeDecodeError)
+"""What a file or a disk can make SQLite raise; the last where its message quotes what was overwritten."""
 
 
 class Subject(NamedTuple):
@@ -45,13 +43,15 @@ def the_backup(path: Path) -> Subject:
     return Subject(f"the backup {path}", "take another backup; nothing was changed")
 
 
-"""What a file or a disk can make SQLite raise; the last where its message quotes what was overwritten."""
-
-
 def code_of(error: BaseException) -> str | None:
     """SQLite's primary result code, such as `SQLITE_IOERR`; None for what is not SQLite's."""
     number = getattr(error, "sqlite_errorcode", None)
     return None if number is None else next((n for n in ADVICE if getattr(sqlite3, n) == number & 0xFF), "SQLITE_ERROR")
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether the file is not what was written: reading it again gives the same."""
+    return isinstance(error, UnicodeDecodeError) or code_of(error) in BROKEN
 
 
 def explain(error: BaseException, mend: str = RESTORE) -> str:

@@ -2,17 +2,18 @@
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from zlib import crc32
 
 import orjson
 
-from k12ai_ws.store.store import EventPage, JobsPage, LogPosition, StoredEvent, StoreError
+from k12ai_ws.store.store import EventPage, JobsPage, LogPosition, StoreDamaged, StoredEvent
 from k12ai_ws.wire.filter import ON_REQUEST, EventFilter, EventKey
 from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.status import JobStatus
 
 from . import marks
-from .ills import RESTORE
+from .ills import FAULTS, REPAIR, is_damage
 
 PAGE_BYTES = 1 << 20
 """A page ends once it holds so many bytes: bounds the memory of a reader of long log lines or large requests."""
@@ -61,16 +62,31 @@ def read_events(connection: sqlite3.Connection, facts: Facts, wanted: EventFilte
     try:
         upto, prunings = _upto(connection, wanted.job_id, after), marks.prunings(connection)
         rows: list[Row] = []
-        size = 0
-        for row in connection.execute(statement, [after, upto, *values, limit]):
-            rows.append(row)
-            size += len(row[3])
-            if size >= PAGE_BYTES:
-                break
-        events = _events(connection, facts, rows)
+        size, cut = 0, False
+        try:
+            for row in connection.execute(statement, [after, upto, *values, limit]):
+                rows.append(row)
+                size += len(row[3])
+                if size >= PAGE_BYTES:
+                    break
+        except FAULTS as e:
+            if not rows or not is_damage(e):
+                raise
+            cut = True  # what was read before it is handed out; the next page begins with the damage
+        except TypeError:
+            pass  # the last one's payload is no bytes: it is not what was stored
+        sound = _sound(rows)
+        if sound < len(rows):
+            broken = rows[sound][0]
+            if sound == 0:
+                raise StoreDamaged(f"event {broken} was overwritten on the disk: {REPAIR}", broken)
+            upto = broken - 1
+        events = _events(connection, facts, rows[:sound])
     finally:
         connection.execute("COMMIT")
-    full = len(events) >= limit or size >= PAGE_BYTES
+    if sound < len(rows):
+        return EventPage(events, upto, prunings)
+    full = cut or len(events) >= limit or size >= PAGE_BYTES
     return EventPage(events, events[-1].seq if full else max(upto, after), prunings)
 
 
@@ -97,12 +113,20 @@ def _query(wanted: EventFilter) -> tuple[str, list[object]]:
     return f"SELECT {chosen} FROM {source} WHERE {' AND '.join(where)} ORDER BY e.seq LIMIT ?", values  # noqa: S608
 
 
+def _sound(rows: Sequence[Row]) -> int:
+    """How many of them come before one that is not what was stored: nobody is shown other bytes than the first
+    reader.
+    """
+    with suppress(TypeError):  # a payload that is no bytes any more
+        if [crc32(payload, seq) for seq, _, _, payload, _ in rows] == [crc for _, _, _, _, crc in rows]:
+            return len(rows)
+    for place, (seq, _, _, payload, crc) in enumerate(rows):
+        if not isinstance(payload, bytes) or (crc is not None and crc != crc32(payload, seq)):
+            return place
+    return len(rows)
+
+
 def _events(connection: sqlite3.Connection, facts: Facts, rows: Sequence[Row]) -> list[StoredEvent]:
-    """Raises StoreError for an event that is not what was stored: nobody is shown other bytes than the first reader."""
-    if [crc32(payload, seq) for seq, _, _, payload, _ in rows] != [crc for _, _, _, _, crc in rows]:
-        for seq, _, _, payload, crc in rows:
-            if crc is not None and crc != crc32(payload, seq):
-                raise StoreError(f"event {seq} was overwritten on the disk: {RESTORE}")
     keys = {pair: facts.key(connection, *pair) for pair in {(number, kind) for _, number, kind, _, _ in rows}}
     make = tuple.__new__  # a third of the time of the class's own constructor
     return [make(StoredEvent, (seq, keys[number, kind], payload)) for seq, number, kind, payload, _ in rows]
@@ -187,7 +211,7 @@ def read_position(connection: sqlite3.Connection, job_id: str) -> LogPosition | 
     try:
         return row and LogPosition(row[0], orjson.loads(row[1]))
     except ValueError as e:
-        raise StoreError(f"the log position of job {job_id} was overwritten on the disk ({e}): {RESTORE}") from e
+        raise StoreDamaged(f"the log position of job {job_id} was overwritten on the disk ({e}): {REPAIR}") from e
 
 
 def read_all_jobs(connection: sqlite3.Connection) -> None:
@@ -199,8 +223,8 @@ def read_all_jobs(connection: sqlite3.Connection) -> None:
 
 
 def _record(record: bytes, params: bytes) -> JobRecord:
-    """Raises StoreError for what is none."""
+    """Raises StoreDamaged for what is none."""
     try:
         return JobRecord.from_json(orjson.loads(record) | {"params": orjson.loads(params)})
     except (ValueError, LookupError, TypeError) as e:
-        raise StoreError(f"the record of a job was overwritten on the disk ({e!r}): {RESTORE}") from e
+        raise StoreDamaged(f"the record of a job was overwritten on the disk ({e!r}): {REPAIR}") from e

@@ -1,6 +1,7 @@
 """The embedded store: the writer's thread and a small pool of reading threads behind the store's contract."""
 
 import asyncio
+import logging
 import queue
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from k12ai_ws.store.store import (
     JobsPage,
     LogPosition,
     Store,
+    StoreDamaged,
     StoredEvent,
     StoreError,
 )
@@ -23,7 +25,7 @@ from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.status import JobStatus
 
 from . import marks, reader
-from .ills import FAULTS, explain
+from .ills import FAULTS, explain, is_damage
 from .opening import Opened, open_reader, open_store
 from .probe import write_probe
 from .prune import Erased
@@ -34,6 +36,10 @@ T = TypeVar("T")
 
 READERS = 4
 """Reading threads, each with a connection: more only fight for the interpreter."""
+TOLD = 100
+"""Damages that the log tells of one by one."""
+
+log = logging.getLogger(__name__)
 
 
 class SqliteStore(Store):
@@ -44,6 +50,7 @@ class SqliteStore(Store):
         self._loop = loop
         self._prunings = marks.prunings(opened.connection)
         self._facts = reader.Facts()
+        self._damages: dict[str, None] = {}
         self._closed = False
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="k12ai-store-reader")
         self._connections: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
@@ -77,6 +84,11 @@ class SqliteStore(Store):
     def prunings(self) -> int:
         """See Store."""
         return self._prunings
+
+    @property
+    def damage(self) -> str | None:
+        """See Store."""
+        return next(iter(self._damages), None)
 
     async def pruned(self, wanted: EventFilter, *, after: int = 0, since: int = 0) -> int:
         """See Store."""
@@ -163,8 +175,19 @@ class SqliteStore(Store):
             try:
                 return query(connection, *args, **kwargs)
             except FAULTS as e:
-                raise StoreError(f"the event log cannot be read: {explain(e)}") from e
+                failed = StoreDamaged if is_damage(e) else StoreError
+                raise failed(f"the event log cannot be read: {explain(e)}") from e
             finally:
                 self._connections.put(connection)
 
-        return await self._loop.run_in_executor(self._pool, run)
+        try:
+            return await self._loop.run_in_executor(self._pool, run)
+        except StoreDamaged as e:
+            self._remember(str(e))
+            raise
+
+    def _remember(self, damage: str) -> None:
+        """Each is logged once, however many meet it."""
+        if damage not in self._damages and len(self._damages) < TOLD:
+            self._damages[damage] = None
+            log.error("the store is damaged: %s", damage)

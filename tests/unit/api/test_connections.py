@@ -92,3 +92,16 @@ async def test_the_end_of_one_that_was_refused_is_awaited_too(house) -> None:
     assert not taken(house, refused)
     await asyncio.wait_for(house.close(0.05), 10)
     assert refused.aborted
+
+
+async def test_one_that_comes_while_the_server_goes_is_told_so(house) -> None:
+    silent, late = Channel(house, polite=False), Channel(house)
+    house.add(silent, "a")
+    closing = asyncio.create_task(house.close(10))
+    while silent.closed_with is None:  # noqa: ASYNC110 - until it took its list
+        await asyncio.sleep(0)
+    house.add(late, "a")
+    assert late.closed_with == 1001
+    house.discard(silent)
+    await asyncio.wait_for(closing, 10)
+    assert len(house) == 0

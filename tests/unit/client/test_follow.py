@@ -102,6 +102,14 @@ async def test_a_changed_log_is_told_and_followed_from_its_beginning(script: Scr
     assert [(a.get("epoch"), a["after"]) for a in script.asked] == [(None, "start"), ("e1", 9), ("e2", 3)]
 
 
+async def test_an_answer_with_a_seq_moves_no_resume_token(script: Script, client: Client) -> None:
+    """The answer to a start is the stored event; the subscription still owes what comes before it."""
+    answer = say(Info({}), job_id=JOB, seq=9, id="7")
+    script.sessions = [[ack(), event(1), answer, None], [ack(), event(2), event(9)]]
+    assert seqs(await take(client, 3)) == [1, 2, 9]
+    assert [a["after"] for a in script.asked] == ["start", 1]
+
+
 async def test_pushed_statistics_are_given_too(script: Script, client: Client) -> None:
     pushed = say(Info({"cpu_percent": 4.0}), tag="platform", op="stats", id="x")
     script.sessions = [[ack(), pushed, event(1)]]

@@ -27,6 +27,7 @@ class Reader:
         self.unsent = 0
         self.worst = 0
         self.failed = False
+        self.ended = False
         self.stuck = False
         self._room = asyncio.Event()
         self._room.set()
@@ -51,6 +52,9 @@ class Reader:
 
     def fail(self) -> None:
         self.failed = True
+
+    def end(self) -> None:
+        self.ended = True
 
     @property
     def seqs(self) -> list[int]:
@@ -89,9 +93,10 @@ class Troubled(Store):
         if self.failures:
             self.failures -= 1
             raise StoreError("the test says so")
-        page = await self._store.replay(wanted, after, limit=limit)
-        await self.gate.wait()
-        return page
+        try:
+            return await self._store.replay(wanted, after, limit=limit)
+        finally:
+            await self.gate.wait()
 
     def on_commit(self, listener) -> None:
         self._store.on_commit(listener)

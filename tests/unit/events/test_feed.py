@@ -275,6 +275,35 @@ async def test_a_feed_that_breaks_in_its_replay_ends_the_connection(log, attach,
     await until(lambda: broken.failed)
 
 
+async def test_a_commit_that_cannot_be_sent_at_once_leaves_no_gap(log, hub, attach, new_reader, until, caplog) -> None:
+    """One framing fails at one event, once: the other feeds' events of that commit are not lost either."""
+    failures = [3]
+
+    def fragile(payload: bytes, seq: int | None) -> bytes:
+        if seq in failures:
+            failures.remove(seq)
+            raise RuntimeError("the test says so")
+        return payload + b"\n"
+
+    readers = [new_reader() for _ in range(3)]
+    feeds = [attach(readers[0]), hub.attach(readers[1], fragile), attach(readers[2])]
+    for feed in feeds:
+        feed.add("s", ALL, 0)
+    feeds[2].add("other", EventFilter(user="u"), 0)
+    await log.append(1)
+    await until(lambda: all(reader.seqs == [1] for reader in readers))
+    await log.append(3)
+    await log.append(1)
+    await hub.flushed()
+    assert [reader.seqs for reader in readers] == [[1, 2, 3, 4, 5]] * 3
+    assert not any(reader.failed for reader in readers)
+    assert not failures
+    assert "the test says so" in caplog.text
+    await log.append(1)
+    assert [reader.seqs[-1] for reader in readers] == [6] * 3, "they are live again"
+    hub.detach(feeds[1])
+
+
 async def test_a_detached_feed_hears_nothing_more_and_leaves_no_task(log, hub, store, new_reader, until) -> None:
     await log.append(5)
     before = asyncio.all_tasks()

@@ -17,7 +17,7 @@ from k12ai_ws.store.sqlite.backup import back_up, restore
 from k12ai_ws.store.sqlite.opening import open_reader
 from k12ai_ws.store.sqlite.published import path_of, read_mark
 from k12ai_ws.store.sqlite.verify import verify
-from k12ai_ws.store.store import Change, LogPosition, StoreError
+from k12ai_ws.store.store import Change, LogPosition, StoreDamaged, StoreError
 from k12ai_ws.wire.filter import EVENT_TYPES, EventFilter
 from k12ai_ws.wire.status import JobStatus
 
@@ -311,7 +311,7 @@ async def test_overwritten_bytes_are_never_handed_out(path: Path, killed) -> Non
     assert outcomes["not read"]
 
 
-async def test_an_event_that_was_overwritten_is_told_by_its_number(path: Path, killed) -> None:
+async def test_an_event_that_was_overwritten_is_told_by_its_number(path: Path, killed, caplog) -> None:
     store = await open_it(path)
     await store.close()
     connection = sqlite3.connect(path)
@@ -319,8 +319,15 @@ async def test_an_event_that_was_overwritten_is_told_by_its_number(path: Path, k
         connection.execute("UPDATE events SET payload = CAST(replace(payload, 'y', 'z') AS BLOB) WHERE seq = 50")
     connection.close()
     store = await open_it(path)
-    with pytest.raises(StoreError, match=r"event 50 was overwritten.*k12ai restore"):
-        await store.replay(EVERYTHING, 0)
+    assert store.damage is None
+    before = await store.replay(EVERYTHING, 0)
+    assert ([e.seq for e in before.events], before.scanned) == (list(range(1, 50)), 49)
+    for after in (49, 49):
+        with pytest.raises(StoreDamaged, match=r"event 50 was overwritten.*k12ai restore") as raised:
+            await store.replay(EVERYTHING, after)
+        assert raised.value.seq == 50
+    assert store.damage == str(raised.value)
+    assert caplog.text.count("event 50 was overwritten") == 1, "it is logged once"
     assert [e.seq for e in (await store.replay(EVERYTHING, 50, limit=2)).events] == [51, 52]
     with pytest.raises(StoreError, match="event 50 was overwritten"):
         await asyncio.to_thread(verify, path)
