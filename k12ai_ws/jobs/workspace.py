@@ -21,12 +21,11 @@ from k12ai_ws.logs.parser import LogParser
 from k12ai_ws.logs.rules import MAX_RULES, ConfiguredRule, Rule, RuleError, read_rules
 from k12ai_ws.wire.bodies import Fault, Json
 from k12ai_ws.wire.codes import Code
-from k12ai_ws.wire.envelope import encode
 from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.requests import Refusal, fields_of, message_of
 from k12ai_ws.wire.status import Reason
 
-from .storable import cannot_be_stored, require_storable
+from .storable import as_json, cannot_be_stored, require_storable
 from .threads import contained
 
 log = logging.getLogger(__name__)
@@ -99,12 +98,8 @@ class DriverHost:
         """The job as the driver sees it. Raises pydantic's ValidationError, or Refusal, for wrong params."""
         if self._job is None:
             record, folders = self._record, self._folders
-            try:
-                given = encode(dict(record.params))
-            except TypeError as e:
-                raise cannot_be_stored(e) from None
             # As JSON, strictly: a number is a number, as the schema that is served says, and no true and no "3".
-            params = self._driver.tasks[record.task].model_validate_json(given, strict=True)
+            params = self._driver.tasks[record.task].model_validate_json(as_json(record.params), strict=True)
             self._job = Job(
                 job_id=record.job_id,
                 user=record.user,

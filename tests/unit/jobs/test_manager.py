@@ -109,6 +109,8 @@ class TestRefusals:
             ({"params": {"epochs": "many"}}, Code.PARAMS_INVALID, "service_params.epochs"),
             ({"params": {"unknown": 1}}, Code.PARAMS_INVALID, "service_params.unknown"),
             ({"params": {"epochs": 1e30}}, Code.PARAMS_INVALID, "service_params.epochs"),
+            ({"params": {"epochs": True}}, Code.PARAMS_INVALID, "service_params.epochs"),
+            ({"params": {"epochs": "3"}}, Code.PARAMS_INVALID, "service_params.epochs"),
         ],
     )
     async def test_bad_requests_change_nothing(self, house, request_, code, field) -> None:
@@ -118,6 +120,10 @@ class TestRefusals:
             assert [f["loc"] for f in fault.detail["fields"]] == [field]
         assert (house.store.head, house.jobs.active(), (await house.store.jobs()).jobs) == (0, [], [])
         assert (await house.start())["status"]["value"] == "starting", "the pair is free"
+
+    async def test_a_whole_number_is_one_however_it_is_spelt(self, house) -> None:
+        job_id = (await house.start(params={"epochs": 3.0}))["job_id"]
+        assert (await house.store.job(job_id)).params["epochs"] == 3
 
     async def test_params_too_deep_to_be_stored(self, house) -> None:
         deep: list = []
