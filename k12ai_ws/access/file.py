@@ -4,12 +4,12 @@ The command and the server open the same file, at the same time too. Every funct
 """
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
 from .book import Book, Session, Token, User
+from .private import make_private
 
 NAME = "access.sqlite3"
 VERSION = 1
@@ -48,7 +48,7 @@ class AccessFile:
     def _open(self) -> None:
         path = self.path
         try:
-            _make_private(path)
+            make_private(path)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
         except (OSError, sqlite3.Error) as e:
             raise AccessError(f"the access file {path} cannot be opened: {e}") from e
@@ -217,13 +217,3 @@ class AccessFile:
         except sqlite3.Error as e:
             raise AccessError(f"the access file {self.path} cannot be written: {e}; nothing was changed") from e
         return bool(counts) and counts[0] > 0
-
-
-def _make_private(path: Path) -> None:
-    """Makes the file, or takes everybody else's rights to it. SQLite gives `-wal` and `-shm` the same mode."""
-    try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        for one in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
-            if one.is_file():
-                one.chmod(0o600)

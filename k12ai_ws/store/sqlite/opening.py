@@ -5,12 +5,12 @@ the whole file.
 """
 
 import logging
-import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from k12ai_ws.access.private import make_private
 from k12ai_ws.store.store import StoreError
 
 from .ills import FAULTS, RESTORE, Subject, explain, the_store
@@ -38,7 +38,7 @@ def open_store(path: Path, synchronous: Literal["full", "normal"], new_epoch: Ca
     try:
         refuse_remains(path)
         read_mark(path)  # refuses one that is damaged, before anything is touched
-        _make_private(path)
+        make_private(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except FAULTS as e:
         raise StoreError(f"the store {path} cannot be opened: {explain(e)}") from e
@@ -183,18 +183,6 @@ def _epoch(
     connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     return epoch
-
-
-def _make_private(path: Path) -> None:
-    """Makes the file, or takes everybody else's rights to it: requests and logs are its owner's alone. SQLite gives the
-    files that it puts beside it (`-wal`, `-shm`) the same mode.
-    """
-    try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        for one in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
-            if one.is_file():
-                one.chmod(0o600)
 
 
 def open_reader(path: Path, subject: Subject | None = None) -> sqlite3.Connection:

@@ -1,0 +1,16 @@
+"""Files that are their owner's alone: tokens, requests and logs."""
+
+import os
+from pathlib import Path
+
+
+def make_private(path: Path) -> None:
+    """Makes a SQLite file, or takes everybody else's rights to it. SQLite gives the files that it puts beside it
+    (`-wal`, `-shm`) the same mode. Raises OSError.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        for one in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
+            if one.is_file():
+                one.chmod(0o600)
