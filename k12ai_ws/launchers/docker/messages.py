@@ -24,6 +24,8 @@ _STDERR: Final = 2
 _ENGINE: Final = 3
 _MAX_FRAME: Final = 16 << 20
 """No engine makes frames of a hundredth of this; what says more is no frame, and would be waited for in memory."""
+_PIECE_BYTES: Final = 16 << 10
+"""How long each piece of a long line is, but the last."""
 _SAID_CHARS: Final = 300
 
 
@@ -74,10 +76,10 @@ class MessageReader:
     the next message of that stream is of another time, it belongs to another line, and the end is put back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, piece_bytes: int = _PIECE_BYTES) -> None:
         self._demultiplexer = Demultiplexer()
         self._open_lines: dict[int, tuple[bytes, int]] = {}
-        self._resent = {_STDOUT: Resent(), _STDERR: Resent()}
+        self._resent = {stream: Resent(piece_bytes) for stream in (_STDOUT, _STDERR)}
         self._second = b""
         self._base = 0
 
@@ -89,7 +91,7 @@ class MessageReader:
             if raw[_STAMP_CHARS - 1 : _STAMP_CHARS + 1] != b"Z ":
                 raise Garbled(f"a message of the log begins with {stamp!r}, which is no timestamp in UTC")
             ms = self._ms_of(stamp)
-            if self._resent[stream].is_again(stamp):
+            if self._resent[stream].is_again(stamp, payload):
                 continue
             if stream in self._open_lines:
                 before, before_ms = self._open_lines.pop(stream)

@@ -139,9 +139,18 @@ class View:
             assert {k: v for k, v in answer["info"].items() if k != "descr"} == {"code": SUCCESS} | told_is, answer
         else:
             assert answer["error"]["code"] == GONE, answer
-            assert told == {"epoch": log.epoch, "earliest": log.earliest, "head": head, "recovered": False}, answer
+            earliest = self._earliest(wanted, told["earliest"])
+            assert told == {"epoch": log.epoch, "earliest": earliest, "head": head, "recovered": False}, answer
+            start = earliest - 1
         self.subscriptions[name] = Subscription(wanted, start, start)
         self._last = min(self._last, start)
+
+    def _earliest(self, wanted: Wanted, told: int) -> int:
+        """The seq that a new beginning has: the log's, or, for one job, one with nothing of it before, as it is told."""
+        if "job_id" not in wanted or not self._log.earliest <= told <= self._log.head + 1:
+            return self._log.earliest
+        missed = any(event.passes(wanted) for event in self._log.between(0, told - 1))
+        return self._log.earliest if missed else told
 
     def unsubscribed(self, name: str, answer: Any) -> None:
         """The answer to an unsubscribe."""

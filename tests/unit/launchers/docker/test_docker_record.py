@@ -89,7 +89,7 @@ def read(log):
         at = int(ms * 1e6)
         line = f"2026-11-23T11:52:{40 + at // 10**9:02d}.{at % 10**9:09d}Z ".encode() + payload
         raw += struct.pack(">BxxxI", stream, len(line)) + line
-    return MessageReader().feed(bytes(raw))
+    return MessageReader(PIECE).feed(bytes(raw))
 
 
 def fill(record, prints):
