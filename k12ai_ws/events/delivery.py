@@ -35,11 +35,10 @@ def joined(events: Iterable[StoredEvent], framing: Framing) -> Iterator[Piece]:
     """The events' frames in pieces, in order."""
     frames: list[bytes] = []
     size, last = 0, 0
-    for event in events:
-        frame = framing(event.payload, event.seq)
+    for last, _, payload in events:
+        frame = framing(payload, last)
         frames.append(frame)
         size += len(frame)
-        last = event.seq
         if size >= PIECE_BYTES:
             yield Piece(b"".join(frames), last, len(frames))
             frames.clear()

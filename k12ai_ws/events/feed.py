@@ -232,7 +232,8 @@ class Feed:
         self._tell(missing, low, prunings)
         # The store may be ahead of the hub: what is not published yet comes live, or with the next page.
         scanned = min(scanned, self._edge.head, *(s.cursor for s in self._all() if s.cursor > low))
-        events = [e for e in events if e.seq <= scanned]
+        if events and events[-1].seq > scanned:
+            events = [e for e in events if e.seq <= scanned]
         if not (len(self._all()) == 1 and filters == {s.wanted for s in current}):  # else the store has chosen them
             events = self._due(current, events)
         elif events:

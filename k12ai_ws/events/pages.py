@@ -16,16 +16,16 @@ async def read_page(
     """What any of the filters lets through, in order of seq, the seq up to which it is whole, and the store's last
     pruning by then. Raises StoreError; StoreDamaged where the very next event cannot be read.
     """
-    merged: Sequence[StoredEvent] = ()
-    scanned: int | None = None
-    prunings = 0
+    merged: Sequence[StoredEvent] | None = None
+    scanned, prunings = after, 0
     for wanted in filters:
         page = await _page(store, wanted, after)
-        scanned = page.scanned if scanned is None else min(scanned, page.scanned)
         prunings = max(prunings, page.prunings)
-        merged = page.events if not merged else _merge(merged, page.events)
-        merged, scanned = _cut(merged, scanned)
-    return merged, after if scanned is None else scanned, prunings
+        if merged is None:  # the store's own page is bounded
+            merged, scanned = page.events, page.scanned
+        else:
+            merged, scanned = _cut(_merge(merged, page.events), min(scanned, page.scanned))
+    return merged or (), scanned, prunings
 
 
 async def _page(store: Store, wanted: EventFilter, after: int) -> EventPage:

@@ -13,7 +13,6 @@ import json
 import queue
 import sqlite3
 import statistics
-import struct
 import sys
 import tempfile
 import threading
@@ -21,6 +20,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+from k12ai_ws.api.websocket.frames import text_frame
 from k12ai_ws.events.hub import Hub
 from k12ai_ws.store.sqlite import SqliteStore
 from k12ai_ws.store.store import Change, LogPosition, NewEvent
@@ -191,7 +191,7 @@ class Count:
 
     def frame(self, payload: bytes, seq: int | None) -> bytes:
         self.frames += 1
-        return struct.pack("!BBH", 0x81, 126, len(payload)) + payload  # as a WebSocket has it
+        return text_frame(payload, seq)
 
     def send(self, frames: bytes) -> bool:
         if self.frames == self.upto:

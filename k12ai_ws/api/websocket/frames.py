@@ -9,6 +9,19 @@ MAX_CONTROL = 125
 """A control frame carries so many bytes at most."""
 
 
+def _text_head(size: int) -> bytes:
+    if size < 126:
+        return bytes((FIN | TEXT, size))
+    if size < 1 << 16:
+        return pack("!BBH", FIN | TEXT, 126, size)
+    return pack("!BBQ", FIN | TEXT, 127, size)
+
+
+_USUAL = 4096
+_HEADS = [_text_head(size) for size in range(_USUAL)]
+"""Made once: for a small frame, making the head takes as long as all the rest."""
+
+
 def text_frame(payload: bytes, seq: int | None = None) -> bytes:  # noqa: ARG001 - see events.feed.Framing
     r"""The UTF-8 text `payload` as one frame, ready for the socket. `seq` is in the payload already.
 
@@ -16,11 +29,7 @@ def text_frame(payload: bytes, seq: int | None = None) -> bytes:  # noqa: ARG001
     b'\x81\x02hi'
     """
     size = len(payload)
-    if size < 126:
-        return bytes((FIN | TEXT, size)) + payload
-    if size < 1 << 16:
-        return pack("!BBH", FIN | TEXT, 126, size) + payload
-    return pack("!BBQ", FIN | TEXT, 127, size) + payload
+    return (_HEADS[size] if size < _USUAL else _text_head(size)) + payload
 
 
 def control_frame(opcode: int, payload: bytes = b"") -> bytes:

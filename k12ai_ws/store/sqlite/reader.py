@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
 from zlib import crc32
 
 import orjson
@@ -22,8 +21,6 @@ SPAN = 20_000
 filter lets little through (about 10 ms).
 """
 
-Row = tuple[int, int, str, bytes, int | None]
-"""An event: seq, job_no, type, payload, and its checksum (None: of an earlier version)."""
 REMEMBERED = 10_000
 """Keys of events kept in memory at most."""
 
@@ -33,22 +30,21 @@ SELECT_RECORDS = "SELECT j.no, j.record, r.params FROM jobs j CROSS JOIN request
 class Facts:
     """The keys of events by their job's number: what they are made of never changes, so no page looks it up again.
 
-    Shared by all readers' threads. Bounded: past `REMEMBERED` jobs it begins anew.
+    Shared by all readers' threads. Bounded: past `REMEMBERED` keys it begins anew.
     """
 
     def __init__(self) -> None:
-        self._keys: dict[tuple[int, str], EventKey] = {}
+        self.known: dict[tuple[int, str], EventKey] = {}
+        """By the number of the job, and the type."""
 
     def key(self, connection: sqlite3.Connection, job_no: int, kind: str) -> EventKey:
-        """The key of an event of that job and type."""
-        key = self._keys.get((job_no, kind))
-        if key is None:
-            row = connection.execute(
-                "SELECT user, service_uuid, service_name, job_id FROM jobs WHERE no = ?", (job_no,)
-            ).fetchone()
-            if len(self._keys) >= REMEMBERED:
-                self._keys = {}
-            key = self._keys[job_no, kind] = EventKey(kind, "framework", *row)
+        """The key of an event of that job and type, looked up; it is known from then on."""
+        row = connection.execute(
+            "SELECT user, service_uuid, service_name, job_id FROM jobs WHERE no = ?", (job_no,)
+        ).fetchone()
+        if len(self.known) >= REMEMBERED:
+            self.known.clear()
+        key = self.known[job_no, kind] = EventKey(kind, "framework", *row)
         return key
 
 
@@ -57,41 +53,51 @@ def read_events(connection: sqlite3.Connection, facts: Facts, wanted: EventFilte
     if wanted.tags is not None and "framework" not in wanted.tags:
         # All that is stored belongs to the framework.
         return EventPage((), max(_head(connection), after), marks.prunings(connection))
-    statement, values = _query(wanted)
     connection.execute("BEGIN")
     try:
-        upto, prunings = _upto(connection, wanted.job_id, after), marks.prunings(connection)
-        rows: list[Row] = []
-        size, cut = 0, False
-        try:
-            for row in connection.execute(statement, [after, upto, *values, limit]):
-                rows.append(row)
-                size += len(row[3])
-                if size >= PAGE_BYTES:
-                    break
-        except FAULTS as e:
-            if not rows or not is_damage(e):
-                raise
-            cut = True  # what was read before it is handed out; the next page begins with the damage
-        except TypeError:
-            pass  # the last one's payload is no bytes: it is not what was stored
-        sound = _sound(rows)
-        if sound < len(rows):
-            broken = rows[sound][0]
-            if sound == 0:
-                raise StoreDamaged(f"event {broken} was overwritten on the disk: {REPAIR}", broken)
-            upto = broken - 1
-        events = _events(connection, facts, rows[:sound])
+        return _page(connection, facts, wanted, after, limit)
     finally:
         connection.execute("COMMIT")
-    if sound < len(rows):
-        return EventPage(events, upto, prunings)
-    full = cut or len(events) >= limit or size >= PAGE_BYTES
-    return EventPage(events, events[-1].seq if full else max(upto, after), prunings)
+
+
+def _page(connection: sqlite3.Connection, facts: Facts, wanted: EventFilter, after: int, limit: int) -> EventPage:
+    """One pass over the rows, each with its own check, as what is read here is read millions of times."""
+    statement, values = _query(wanted)
+    head, prunings = _head(connection), marks.prunings(connection)
+    events: list[StoredEvent] = []
+    make, known, size, upto = tuple.__new__, facts.known, 0, after  # a third of the time of the class's constructor
+    # Of one job, what fills a page is looked for near by first: finding the end of a span takes time for each event.
+    for span in (limit, SPAN - limit) if wanted.job_id is not None and limit < SPAN else (SPAN,):
+        start, upto = upto, _upto(connection, wanted.job_id, upto, head, span)
+        try:
+            for seq, job_no, kind, payload, crc in connection.execute(
+                statement, [start, upto, *values, limit - len(events)]
+            ):
+                if type(payload) is not bytes or (crc32(payload, seq) != crc and crc is not None):
+                    if not events:  # nobody is shown other bytes than the first reader
+                        raise StoreDamaged(f"event {seq} was overwritten on the disk: {REPAIR}", seq)
+                    return EventPage(events, seq - 1, prunings)
+                key = known.get((job_no, kind)) or facts.key(connection, job_no, kind)
+                events.append(make(StoredEvent, (seq, key, payload)))
+                size += len(payload)
+                if size >= PAGE_BYTES:
+                    return EventPage(events, seq, prunings)
+        except FAULTS as e:
+            if not events or not is_damage(e):
+                raise
+            upto = events[-1].seq  # what was read before it is handed out; the next page begins with the damage
+            break
+        if len(events) >= limit:
+            return EventPage(events, events[-1].seq, prunings)
+        if upto >= head:
+            break
+    return EventPage(events, max(upto, after), prunings)
 
 
 def _query(wanted: EventFilter) -> tuple[str, list[object]]:
-    """The events (`Row`) of a page, and its values but for the first two and the last."""
+    """Selects a page's events: seq, job_no, type, payload, and checksum (None: of an earlier version). And its values
+    but for the first two (the seqs between which it looks) and the last (how many).
+    """
     where, values = ["e.seq > ?", "e.seq <= ?"], []  # type: tuple[list[str], list[object]]
     if wanted.types is None:
         where.append(f"e.type NOT IN ({_marks(ON_REQUEST)})")
@@ -113,36 +119,16 @@ def _query(wanted: EventFilter) -> tuple[str, list[object]]:
     return f"SELECT {chosen} FROM {source} WHERE {' AND '.join(where)} ORDER BY e.seq LIMIT ?", values  # noqa: S608
 
 
-def _sound(rows: Sequence[Row]) -> int:
-    """How many of them come before one that is not what was stored: nobody is shown other bytes than the first
-    reader.
-    """
-    with suppress(TypeError):  # a payload that is no bytes any more
-        if [crc32(payload, seq) for seq, _, _, payload, _ in rows] == [crc for _, _, _, _, crc in rows]:
-            return len(rows)
-    for place, (seq, _, _, payload, crc) in enumerate(rows):
-        if not isinstance(payload, bytes) or (crc is not None and crc != crc32(payload, seq)):
-            return place
-    return len(rows)
-
-
-def _events(connection: sqlite3.Connection, facts: Facts, rows: Sequence[Row]) -> list[StoredEvent]:
-    keys = {pair: facts.key(connection, *pair) for pair in {(number, kind) for _, number, kind, _, _ in rows}}
-    make = tuple.__new__  # a third of the time of the class's own constructor
-    return [make(StoredEvent, (seq, keys[number, kind], payload)) for seq, number, kind, payload, _ in rows]
-
-
-def _upto(connection: sqlite3.Connection, job_id: str | None, after: int) -> int:
-    """The seq up to which one page looks: `SPAN` events further, or the head of the log."""
-    head = _head(connection)
+def _upto(connection: sqlite3.Connection, job_id: str | None, after: int, head: int, span: int) -> int:
+    """The seq of the event that is so many further, of the log or of one job; `head` where there are fewer."""
     if job_id is None:  # what was removed left holes: a large one is stepped over at once
         row = connection.execute("SELECT seq FROM events WHERE seq > ? ORDER BY seq LIMIT 1", (after,)).fetchone()
-        return min(head, row[0] - 1 + SPAN) if row else head
+        return min(head, row[0] - 1 + span) if row else head
     # The index alone is walked, not the events.
     row = connection.execute(
         "SELECT seq FROM events WHERE job_no = (SELECT no FROM jobs WHERE job_id = ?) AND seq > ?"
         " ORDER BY seq LIMIT 1 OFFSET ?",
-        (job_id, after, SPAN - 1),
+        (job_id, after, span - 1),
     ).fetchone()
     return int(row[0]) if row else head
 
