@@ -1,10 +1,11 @@
 """What a server takes hold of before it makes anything: its data folder, its sockets, its certificate."""
 
+import errno
 import fcntl
 import os
 import ssl
 from pathlib import Path
-from socket import socket
+from socket import gaierror, socket
 
 from tornado.netutil import bind_sockets
 
@@ -39,10 +40,11 @@ def bind(server: ServerSettings) -> list[socket]:
     try:
         return list(bind_sockets(server.port, address=server.host))
     except OSError as e:
-        raise StartError(
-            f"cannot listen on {server.host}:{server.port}: {e.strerror or e}; "
-            "choose another --port (0 takes any free one)"
-        ) from e
+        if isinstance(e, gaierror) or e.errno == errno.EADDRNOTAVAIL:
+            what = "choose another --host: a name or an address of this machine (0.0.0.0 is all of them)"
+        else:
+            what = "choose another --port (0 takes any free one)"
+        raise StartError(f"cannot listen on {server.host}:{server.port}: {e.strerror or e}; {what}") from e
 
 
 def own_tls(server: ServerSettings) -> ssl.SSLContext | None:

@@ -40,22 +40,28 @@ class AccessError(Exception):
 class AccessFile:
     """An open access file; used by one thread at a time. `close` it."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens the file, and makes it where there is none. Raises AccessError."""
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Opens the file, and makes it where there is none, unless it is only to be read. Raises AccessError."""
         self.path = path
+        self._read_only = read_only
         self._open()
 
     def _open(self) -> None:
         path = self.path
         try:
-            make_private(path)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
+            if not self._read_only:
+                make_private(path)
+            where = f"{path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
+            self._db = sqlite3.connect(where, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
         except (OSError, sqlite3.Error) as e:
             raise AccessError(f"the access file {path} cannot be opened: {e}") from e
         try:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._prepare()
+            if self._read_only:
+                self._refuse_version()
+            else:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._prepare()
             found = path.stat()
             self._identity = (found.st_dev, found.st_ino)
             self._seen = self._data_version()
@@ -70,13 +76,7 @@ class AccessFile:
     def _prepare(self) -> None:
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, VERSION):
-                raise AccessError(
-                    f"{self.path} has version {version}, and this program knows version {VERSION}: "
-                    "use the program that wrote it"
-                )
-            if version == 0:
+            if self._refuse_version() == 0:
                 for statement in TABLES.split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {VERSION}")
@@ -84,6 +84,16 @@ class AccessFile:
         except BaseException:
             self._undo()
             raise
+
+    def _refuse_version(self) -> int:
+        """The file's version; 0: nothing is in it yet. Raises AccessError for one that is not known."""
+        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if version not in (0, VERSION):
+            raise AccessError(
+                f"{self.path} has version {version}, and this program knows version {VERSION}: "
+                "use the program that wrote it"
+            )
+        return version
 
     def _undo(self) -> None:
         """Ends a transaction that failed; what failed may have ended it, as a full disk does."""
@@ -119,6 +129,8 @@ class AccessFile:
         try:
             self._db.execute("BEGIN")
             try:
+                if self._refuse_version() == 0:
+                    return Book(False, {}, {}, {})
                 every = self._db.execute("SELECT * FROM tokens ORDER BY created_ms, id")
                 tokens = {row[0]: Token(*row) for row in every}
                 users = {r[0]: User(r[0], r[1], bool(r[2]), r[3]) for r in self._db.execute("SELECT * FROM users")}

@@ -15,7 +15,7 @@ def span(text: str) -> int:
     """An argparse type: a time span, in milliseconds."""
     found = re.fullmatch(r"([1-9][0-9]{0,5})([smhdw])", text)
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r}: give a time such as 30d, 12h, 90m or 52w")
+        raise argparse.ArgumentTypeError(f"{text!r}: give a time such as 30d, 12h, 90m or 52w (999999 at most of each)")
     return int(found[1]) * UNITS[found[2]] * 1000
 
 
@@ -88,7 +88,8 @@ def run(args: argparse.Namespace) -> int:
 
     def listing() -> int:
         with access_file(settings) as file:
-            tokens = [t for t in file.load().tokens.values() if args.all or t.is_good(now_ms)]
+            every = list(file.load().tokens.values())
+        tokens = [t for t in every if args.all or t.is_good(now_ms)]
         if output.json:
             output.data({"tokens": [token.to_json(now_ms) for token in tokens]})
         elif not tokens:
@@ -96,6 +97,8 @@ def run(args: argparse.Namespace) -> int:
         else:
             names = ("token", "user", "state", "created", "expires", "last_used", "note")
             output.table([output.words(name) for name in names], [row(token) for token in tokens])
+        if len(tokens) < len(every):
+            output.note(output.words("tokens_hidden", count=len(every) - len(tokens)))
         return Exit.OK
 
     def row(token: Token) -> list[object]:

@@ -127,6 +127,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "token_until": (", good until {at} UTC", ", 有效期至 {at} UTC"),
     "token_revoked": ("token {id} is revoked", "令牌 {id} 已吊销"),
     "no_tokens": ("no tokens", "没有令牌"),
+    "tokens_hidden": (
+        "{count} revoked or expired: --all lists them too",
+        "另有 {count} 个已吊销或过期: 用 --all 一并列出",
+    ),
     "an_admin": ("an admin", "管理员"),
     "token": ("token", "令牌"),
     "state": ("state", "状态"),

@@ -54,11 +54,15 @@ class ServerSettings(Section):
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for entry in value:
             try:
-                ip_network(entry, strict=False)
+                network = ip_network(entry, strict=False)
             except ValueError:
                 raise ValueError(
                     f"{entry!r} is no address or network, such as 10.0.0.7, 10.0.0.0/8 or fd00::/8"
                 ) from None
+            if network.prefixlen == 0:
+                raise ValueError(
+                    f"{entry!r} is everybody, who could say whose request theirs is; name the proxies alone"
+                )
         return value
 
     @field_validator("tls_cert", "tls_key")

@@ -239,7 +239,10 @@ def fields_of(error: ValidationError, root: Sequence[str | int] = ()) -> list[di
 
 
 def _words(error: ErrorDetails) -> str:
-    rule = RULES.get(error.get("ctx", {}).get("pattern", "")) if error["type"] == "string_pattern_mismatch" else None
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "value_error":  # a check of our own: its words, without pydantic's prefix
+        return str(context["error"])
+    rule = RULES.get(context.get("pattern", "")) if kind == "string_pattern_mismatch" else None
     return f"must be {rule}" if rule else error["msg"]
 
 

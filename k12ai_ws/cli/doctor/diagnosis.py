@@ -20,7 +20,7 @@ from .images import check_images
 from .machine import PCI_DEVICES, check_clock, check_gpus, check_open_files
 from .port import check_port
 from .software import PACKAGES, check_drivers, check_package, check_python, check_torch
-from .storage import check_data_dir, check_log, check_sqlite
+from .storage import check_access, check_data_dir, check_log, check_sqlite
 
 
 def diagnose(
@@ -51,6 +51,7 @@ def diagnose(
         ("data directory", lambda: [check_data_dir(data_dir)]),
         ("sqlite", lambda: [check_sqlite(data_dir)]),
         ("event log", lambda: [check_log(data_dir)]),
+        ("access file", lambda: [check_access(data_dir, int(now() * 1000))]),
         ("docker", lambda: check_docker(environ, required=launcher == "docker", used=containers, folders=shared)),
         ("images", lambda: check_images(environ, drivers) if containers else []),
         ("gpus", lambda: [check_gpus(gpus or NvmlReader(), pci_devices)]),

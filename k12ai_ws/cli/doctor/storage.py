@@ -1,4 +1,4 @@
-"""The data folder: whether it can be written, its space, whether SQLite works there, and whether the log is sound."""
+"""The data folder: whether it can be written, its space, if SQLite works there, and whether its files are sound."""
 
 import contextlib
 import shutil
@@ -6,6 +6,8 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
+from k12ai_ws.access.file import NAME as ACCESS
+from k12ai_ws.access.file import AccessError, AccessFile
 from k12ai_ws.cli.beginnings import DATABASE
 from k12ai_ws.store.sqlite.backup import files_of
 from k12ai_ws.store.sqlite.opening import lost_events, refuse_remains
@@ -65,6 +67,20 @@ def check_log(data_dir: Path, *, patience_s: float = LOG_S) -> Finding:
         return Finding(name, "fail", found, "`k12ai serve` says what to do")
     found = f"sound: {sound.events} events of {sound.jobs} jobs, up to seq {sound.head}"
     return Finding(name, "ok", f"{found} (schema version {sound.version})")
+
+
+def check_access(data_dir: Path, now_ms: int) -> Finding:
+    """Whether the file of tokens and users there can be read, and what it holds."""
+    name, file = "access file", data_dir / ACCESS
+    try:
+        if not file.exists():
+            return Finding(name, "ok", f"none yet in {data_dir}: nobody has made a token or a user")
+        with contextlib.closing(AccessFile(file, read_only=True)) as opened:
+            book = opened.load()
+    except (AccessError, OSError) as error:
+        return Finding(name, "fail", str(error), "`k12ai serve` does not start with it; docs/security.md: What is kept")
+    good = sum(token.is_good(now_ms) for token in book.tokens.values())
+    return Finding(name, "ok", f"readable: {good} good tokens ({len(book.tokens)} in all), {len(book.users)} users")
 
 
 def check_sqlite(data_dir: Path) -> Finding:

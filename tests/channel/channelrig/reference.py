@@ -146,7 +146,7 @@ class View:
         self._last = min(self._last, start)
 
     def _earliest(self, wanted: Wanted, told: int) -> int:
-        """The seq that a new beginning has: the log's, or, for one job, one with nothing of it before, as it is told."""
+        """The seq that a new beginning has: the log's, or, for one job, any with nothing of it before."""
         if "job_id" not in wanted or not self._log.earliest <= told <= self._log.head + 1:
             return self._log.earliest
         missed = any(event.passes(wanted) for event in self._log.between(0, told - 1))

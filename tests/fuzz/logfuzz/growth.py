@@ -33,6 +33,8 @@ SIZES = (60, 1_000, 8_000, 64_000)
 """Characters of one long text, smallest first: what grows fast is seen before it takes for ever."""
 NS_PER_BYTE = 6_000
 """Most nanoseconds for a byte of the hardest text; an ordinary line's byte takes 20."""
+NS_PER_LINE = 100_000
+"""And for a line, however short: each may be an error of its own, with its cause looked up."""
 FLOOR_S = 0.06
 PATIENCE_S = 5.0
 
@@ -52,11 +54,9 @@ def seconds_for(data: bytes, reader: Reader | None = None) -> float:
 
 def too_slow(data: bytes) -> float | None:
     """Nanoseconds per byte where reading takes too long even at a second try."""
-    seconds = seconds_for(data)
-    if seconds > FLOOR_S and seconds * 1e9 > NS_PER_BYTE * len(data):
-        seconds = min(seconds, seconds_for(data))
-        if seconds > FLOOR_S and seconds * 1e9 > NS_PER_BYTE * len(data):
-            return seconds * 1e9 / len(data)
+    most = max(FLOOR_S, (NS_PER_BYTE * len(data) + NS_PER_LINE * data.count(b"\n")) / 1e9)
+    if (seconds := seconds_for(data)) > most and (seconds := min(seconds, seconds_for(data))) > most:
+        return seconds * 1e9 / len(data)
     return None
 
 

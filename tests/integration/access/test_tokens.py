@@ -2,11 +2,14 @@
 
 import base64
 import contextlib
+import io
 import json
 import sqlite3
 import stat
 
 import pytest
+
+from k12ai_ws.cli import main
 
 JOBS = "/k12ai/framework/jobs"
 
@@ -257,5 +260,9 @@ def test_the_command_lists_and_revokes(keys) -> None:
     keys.revoke(token)
     assert keys("token", "list")["tokens"] == []
     assert keys("token", "list", "--all")["tokens"][0]["state"] == "revoked"
+    plain = io.StringIO()
+    with contextlib.redirect_stderr(plain):
+        main(["token", "list", "--data-dir", str(keys.folder)])
+    assert plain.getvalue() == "1 revoked or expired: --all lists them too\n"
     ops = [(e["op"], e["token"]) for e in keys.audit()]
     assert ops == [("token.create", listed["id"]), ("token.revoke", listed["id"])]

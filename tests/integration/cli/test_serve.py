@@ -48,7 +48,7 @@ async def test_what_keeps_it_from_starting_is_said_on_one_line(k12ai: K12ai, tmp
         (["--port", 0, "--data-dir", tmp_path / "broken"], "database"),
         (["--port", 0, "--data-dir", tmp_path / "data"], "another server uses the data folder"),
         (["--port", port, "--data-dir", tmp_path / "other"], f"cannot listen on 127.0.0.1:{port}"),
-        (["--port", port, "--data-dir", tmp_path / "new" / "deep"], "cannot listen"),
+        (["--port", port, "--data-dir", tmp_path / "new" / "deep"], "choose another --port"),
         (["--config", config], "jobs.max_runing"),
         (["--config", tmp_path / "nope.toml"], "there is no configuration file"),
     ):

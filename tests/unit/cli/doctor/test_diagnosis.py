@@ -39,8 +39,8 @@ def test_this_machine(tmp_path: Path) -> None:
     names = [finding.name for finding in findings]
     assert names == [
         "python", "package tornado", "package orjson", "package pluggy", "package psutil", "package pydantic",
-        "package docker", "package pynvml", "drivers", "data directory", "sqlite", "event log", "docker", "gpus",
-        "pytorch", "port", "clock", "open files",
+        "package docker", "package pynvml", "drivers", "data directory", "sqlite", "event log", "access file", "docker",
+        "gpus", "pytorch", "port", "clock", "open files",
     ]  # fmt: skip
     assert json.loads(json.dumps([finding.to_json() for finding in findings]))[0].keys() == {
         "name", "status", "found", "advice",
@@ -78,4 +78,4 @@ def test_a_check_that_hangs_or_raises_hides_no_other(tmp_path: Path) -> None:
     assert by_name["gpus"].found == "no answer in 1 s"
     assert by_name["drivers"].found == "RuntimeError: no entry points today"
     assert by_name["clock"].status == "ok"
-    assert len(findings) == 18
+    assert len(findings) == 19

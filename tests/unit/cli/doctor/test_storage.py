@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from k12ai_ws.access.book import Token
+from k12ai_ws.access.file import AccessFile
 from k12ai_ws.cli.doctor import storage
 from k12ai_ws.store.sqlite import SqliteStore
 from k12ai_ws.store.store import Change, NewEvent
@@ -97,3 +99,24 @@ def test_a_log_that_is_too_large_to_be_read_now(tmp_path: Path) -> None:
     assert finding.status == "warn"
     assert "too large to be read in 0 s" in finding.found
     assert "60000 events" in storage.check_log(tmp_path, patience_s=60.0).found
+
+
+def test_an_access_file_that_can_be_read_or_not(tmp_path: Path) -> None:
+    def found(now_ms: int = 1) -> storage.Finding:
+        return storage.check_access(tmp_path, now_ms)
+
+    assert found().found == f"none yet in {tmp_path}: nobody has made a token or a user"
+    file = tmp_path / "access.sqlite3"
+    file.touch()
+    assert found().status == "ok"
+    with closing(AccessFile(file)) as access:
+        access.add_token(Token("a", b"x", None, "", 0))
+        access.add_token(Token("b", b"y", "ann", "", 0, expires_ms=5))
+    before = file.read_bytes()
+    assert found(1).found == "readable: 2 good tokens (2 in all), 0 users"
+    assert found(9).found == "readable: 1 good tokens (2 in all), 0 users"
+    assert file.read_bytes() == before
+    file.write_bytes(b"no database at all, but some text of sufficient length")
+    assert found().status == "fail"
+    assert "cannot be used" in found().found
+    assert file.read_bytes().startswith(b"no database")
