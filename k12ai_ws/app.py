@@ -38,11 +38,12 @@ from k12ai_ws.launching import choose_launcher
 from k12ai_ws.logs.rules import ConfiguredRule, for_nobody, read_configured
 from k12ai_ws.monitor.monitor import Monitor
 from k12ai_ws.monitor.nvml import NvmlReader
-from k12ai_ws.retaining import DATABASE, make_keeper
+from k12ai_ws.retaining import make_keeper
 from k12ai_ws.retention.bell import Bell
 from k12ai_ws.retention.keeper import Keeper
 from k12ai_ws.settings import Settings
 from k12ai_ws.starting import StartError, bind, own_tls, take_data_dir
+from k12ai_ws.store.place import DATABASE
 from k12ai_ws.store.sqlite import SqliteStore
 from k12ai_ws.store.store import StoreError
 from k12ai_ws.telemetry.commits import Commits

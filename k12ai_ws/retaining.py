@@ -16,6 +16,7 @@ from k12ai_ws.retention import rawlogs
 from k12ai_ws.retention.bell import answer, ring
 from k12ai_ws.retention.keeper import Keeper, Policy, Sweep
 from k12ai_ws.settings import Settings
+from k12ai_ws.store.place import DATABASE
 from k12ai_ws.store.retention import Order, Rules, plan
 from k12ai_ws.store.sqlite.ills import FAULTS, explain, the_store
 from k12ai_ws.store.sqlite.migrations import SCHEMA_VERSION
@@ -26,7 +27,6 @@ from k12ai_ws.store.store import StoreError
 
 T = TypeVar("T")
 
-DATABASE = "k12ai.sqlite3"
 CLASSES = ("log", "progress", "thinned", "metrics", "rest", "jobs")
 """What the outlook tells apart."""
 

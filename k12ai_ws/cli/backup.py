@@ -3,17 +3,15 @@
 import argparse
 from pathlib import Path
 
+from .data_folder import add_data_dir, settings_of
 from .exits import CommandFailed, Exit
-from .options import add_output
 
 
 def configure(parser: argparse.ArgumentParser, _command: str) -> None:
     """The command's options."""
     parser.add_argument("file", metavar="FILE", type=Path, help="what to write; it appears whole or not at all")
     parser.add_argument("--force", action="store_true", help="replace FILE where it is there already")
-    parser.add_argument("--config", type=Path, metavar="F", help="the settings that the server takes")
-    parser.add_argument("--data-dir", type=Path, metavar="D", help="the data folder of the server")
-    add_output(parser)
+    add_data_dir(parser)
 
 
 def examples(_command: str) -> str:
@@ -27,20 +25,18 @@ It holds jobs, events and log positions; the files of jobs (workspaces, raw logs
 
 def run(args: argparse.Namespace) -> int:
     """Exits with 1 where nothing could be written, or the log is broken."""
-    from k12ai_ws.settings import SettingsError, load_settings
+    from k12ai_ws.store.place import DATABASE
     from k12ai_ws.store.sqlite.backup import back_up
     from k12ai_ws.store.store import StoreError
 
-    from .beginnings import DATABASE
     from .output import Output
 
-    output = Output.of(args)
+    output, settings = Output.of(args), settings_of(args)
     try:
-        settings = load_settings(args.config, {} if args.data_dir is None else {"data_dir": args.data_dir})
         target = args.file.expanduser().absolute()
         _refuse_inside(settings.data_dir, target)
         found = back_up(settings.data_dir / DATABASE, target, force=args.force)
-    except (SettingsError, StoreError, OSError) as e:
+    except (StoreError, OSError) as e:
         raise CommandFailed(str(e)) from e
     if output.json:
         output.data({"file": str(args.file), **found._asdict()})

@@ -7,11 +7,12 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
+from k12ai_ws.store.place import DATABASE
+
 MAX_OPEN_FILES = 1 << 20
 """As far as the limit is raised: some systems allow thousands of millions, and some programs walk through them."""
 LOCK = "server.lock"
 MADE_EMPTY = ("datasets", "pretrained", "runs", "workspaces")
-DATABASE = "k12ai.sqlite3"
 DATABASES = (DATABASE, "access.sqlite3")
 
 

@@ -1,22 +1,19 @@
 """`k12ai doctor`: what this machine has and lacks, and what to do about it."""
 
 import argparse
-from pathlib import Path
 
-from .exits import CommandFailed, Exit
-from .options import add_output
+from .data_folder import add_data_dir, settings_of
+from .exits import Exit
 
 MARKS = {"ok": ("+", "green"), "warn": ("!", "yellow"), "fail": ("x", "bold red")}
 
 
 def configure(parser: argparse.ArgumentParser, _command: str) -> None:
     """The command's options."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the settings that the server would take")
-    parser.add_argument("--data-dir", type=Path, metavar="D", help="the data folder that the server would take")
     parser.add_argument("--host", metavar="H", help="the address that it would listen on")
     parser.add_argument("--port", type=int, metavar="P", help="the port that it would listen on")
     parser.add_argument("--launcher", choices=("auto", "docker", "process"), help="the launcher that it would take")
-    add_output(parser)
+    add_data_dir(parser)
 
 
 def examples(_command: str) -> str:
@@ -31,15 +28,10 @@ def run(args: argparse.Namespace) -> int:
     """Exits with 1 where something that is needed is missing."""
     import os
 
-    from k12ai_ws.settings import SettingsError, load_settings
-
     from .doctor import diagnose
     from .output import Output
 
-    try:
-        settings = load_settings(args.config, {} if args.data_dir is None else {"data_dir": args.data_dir})
-    except SettingsError as e:
-        raise CommandFailed(str(e)) from e
+    settings = settings_of(args)
     engine = {} if settings.docker.host is None else {"DOCKER_HOST": settings.docker.host}
     findings = diagnose(
         data_dir=settings.data_dir,

@@ -3,11 +3,10 @@
 import argparse
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .data_folder import add_data_dir, settings_of
 from .exits import CommandFailed, Exit, UsageError
-from .options import add_output
 
 if TYPE_CHECKING:
     from socket import socket
@@ -27,9 +26,7 @@ def configure(parser: argparse.ArgumentParser, _command: str) -> None:
     parser.add_argument(
         "--compact", action="store_true", help="then write the store anew, without free pages (the server is stopped)"
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the settings, as the server takes them")
-    parser.add_argument("--data-dir", type=Path, metavar="D", help="the data folder (default: as the server's)")
-    add_output(parser)
+    add_data_dir(parser)
 
 
 def examples(_command: str) -> str:
@@ -45,17 +42,14 @@ to do so now, by its own settings; where none runs, this command does it."""
 
 def run(args: argparse.Namespace) -> int:
     """Prints what went, or would go."""
-    from k12ai_ws.retaining import DATABASE, PruneError
-    from k12ai_ws.settings import SettingsError, load_settings
+    from k12ai_ws.retaining import PruneError
+    from k12ai_ws.store.place import DATABASE
 
     from .output import Output
 
     if args.dry_run and args.compact:
         raise UsageError("--dry-run changes nothing, so there is nothing to compact: leave one of them out")
-    try:
-        settings = load_settings(args.config, {} if args.data_dir is None else {"data_dir": args.data_dir})
-    except SettingsError as e:
-        raise CommandFailed(str(e)) from e
+    settings = settings_of(args)
     if not (settings.data_dir / DATABASE).is_file():
         raise CommandFailed(f"no server has stored anything in {settings.data_dir}: name its folder with --data-dir")
     output = Output.of(args)

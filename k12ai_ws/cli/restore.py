@@ -3,16 +3,14 @@
 import argparse
 from pathlib import Path
 
+from .data_folder import add_data_dir, settings_of
 from .exits import CommandFailed, Exit
-from .options import add_output
 
 
 def configure(parser: argparse.ArgumentParser, _command: str) -> None:
     """The command's options."""
     parser.add_argument("file", metavar="FILE", type=Path, help="what `k12ai backup` wrote")
-    parser.add_argument("--config", type=Path, metavar="F", help="the settings that the server takes")
-    parser.add_argument("--data-dir", type=Path, metavar="D", help="the data folder of the server")
-    add_output(parser)
+    add_data_dir(parser)
 
 
 def examples(_command: str) -> str:
@@ -30,17 +28,15 @@ def run(args: argparse.Namespace) -> int:
     import uuid
     from datetime import datetime
 
-    from k12ai_ws.settings import SettingsError, load_settings
     from k12ai_ws.starting import StartError, take_data_dir
+    from k12ai_ws.store.place import DATABASE
     from k12ai_ws.store.sqlite.backup import files_of, restore
     from k12ai_ws.store.store import StoreError
 
-    from .beginnings import DATABASE
     from .output import Output
 
-    output = Output.of(args)
+    output, settings = Output.of(args), settings_of(args)
     try:
-        settings = load_settings(args.config, {} if args.data_dir is None else {"data_dir": args.data_dir})
         store = settings.data_dir / DATABASE
         aside = settings.data_dir / f"replaced-{datetime.now():%Y%m%d-%H%M%S}"
         lock = take_data_dir(settings.data_dir)
@@ -50,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
             found = restore(store, source, new_epoch=lambda: uuid.uuid4().hex, aside=aside)
         finally:
             os.close(lock)
-    except (SettingsError, StartError, StoreError) as e:
+    except (StartError, StoreError) as e:
         raise CommandFailed(str(e)) from e
     kept = str(aside) if before else None
     if output.json:

@@ -3,8 +3,9 @@
 import argparse
 import re
 
+from .data_folder import add_data_dir, settings_of
 from .exits import CommandFailed, Exit
-from .keys import access_file, add_data_dir, note, settings_of, utc
+from .keys import access_file, note, utc
 from .options import identifier
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

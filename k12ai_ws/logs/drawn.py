@@ -32,7 +32,7 @@ _PERCENT_END = re.compile(
     rf"of\s+(?P<size>{AMOUNT})\s*)?$"
 )
 _KERAS = re.compile(
-    r"\s*(?P<n>\d{1,15})/(?P<total>\d{1,15}|Unknown)\s+-?\s*(?P<time>\d{1,9})s\b(?P<rest>.*)", re.DOTALL
+    r"\s*(?P<n>\d{1,15})/(?P<total>\d{1,15}|Unknown)\s++(?:-\s*+)?(?P<time>\d{1,9})s\b(?P<rest>.*)", re.DOTALL
 )
 _DOTS = re.compile(
     r"\s*\d{1,12}K (?:[., ]{10} ?){1,8}\s*(?P<percent>\d{1,3})%\s+(?P<rate>[\d.]+[KMGT]?)[= ](?P<time>[\dhms.]+)$"

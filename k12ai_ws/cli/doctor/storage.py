@@ -8,7 +8,7 @@ from pathlib import Path
 
 from k12ai_ws.access.file import NAME as ACCESS
 from k12ai_ws.access.file import AccessError, AccessFile
-from k12ai_ws.cli.beginnings import DATABASE
+from k12ai_ws.store.place import DATABASE
 from k12ai_ws.store.sqlite.backup import files_of
 from k12ai_ws.store.sqlite.opening import lost_events, refuse_remains
 from k12ai_ws.store.sqlite.published import read_mark
