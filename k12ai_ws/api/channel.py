@@ -31,6 +31,7 @@ from .operations import Operations, named_in
 from .places import require_few
 from .pulse import Beat, Pulse
 from .resume import damaged, missed, not_kept
+from .stats_streams import StatsStreams
 from .websocket.connection import Connection
 from .websocket.frames import text_frame
 
@@ -66,7 +67,7 @@ class Channel:
         self._connection = connection
         self._feed: Feed | None = None
         self._pulse = Pulse(context.settings.channel, connection, connections.now())
-        self._streams: dict[str, asyncio.Task[None]] | None = None  # statistics; made when there is one
+        self._streams: StatsStreams | None = None  # made when there is one
         self._work: asyncio.Task[None] | None = None  # the request being handled, where it takes time
         self._unwatch: Callable[[], None] | None = None  # of the caller: it may be welcome no longer
 
@@ -96,8 +97,8 @@ class Channel:
         self._connections.discard(self)
         if self._unwatch is not None:
             self._unwatch()
-        for task in (self._streams or {}).values():
-            task.cancel()
+        if self._streams is not None:
+            self._streams.close()
         if self._feed is not None:
             self.context.hub.detach(self._feed)
             self._feed = None
@@ -210,7 +211,7 @@ class Channel:
         feed, limit = self._feed, self.context.settings.channel.max_subscriptions
         if feed is None:
             raise refuse(Code.NOT_FOUND, "the connection is closing")
-        streams = self._streams or {}
+        streams = self._streams or ()
         if name in feed or name in streams:
             raise refuse(
                 Code.VALUE_INVALID, f"id: {name!r} is a subscription of this connection already; unsubscribe it first"
@@ -249,10 +250,8 @@ class Channel:
         return with_id(self._message(damaged(error), "channel", "subscribe"), name)
 
     def _unsubscribe(self, name: str) -> None:
-        stream = (self._streams or {}).pop(name, None)
-        if stream is not None:
-            stream.cancel()
-        elif self._feed is None or not self._feed.remove(name):
+        of_statistics = self._streams is not None and self._streams.end(name)
+        if not of_statistics and (self._feed is None or not self._feed.remove(name)):
             raise refuse(Code.NOT_FOUND, f"id: this connection has no subscription {name!r}")
         self._send(with_id(self._message(ACKNOWLEDGED, "channel", "unsubscribe"), name))
 
@@ -267,26 +266,8 @@ class Channel:
         await self.operations.authorise_stats(request, caller)
         self._new_name(name)
         if self._streams is None:
-            self._streams = {}
-        task = asyncio.get_running_loop().create_task(self._stream_stats(request, request.every, name))
-        self._streams[name] = task
-
-    async def _stream_stats(self, request: ChannelStatsRequest, every: float, name: str) -> None:
-        loop = asyncio.get_running_loop()
-        due = loop.time()
-        while not self._connection.closing:
-            await self._connection.drained()
-            try:
-                payload = await self.operations.stats_message(
-                    request, self.operations.known(self.caller), language=self.language, extra={"id": name}
-                )
-            except Exception as e:  # noqa: BLE001 - Operations.fault reports what nobody expected
-                user = request.username or ""
-                answer = self.operations.fault(e, tag="platform", op="stats", language=self.language, user=user)
-                payload = with_id(answer.payload, name)
-            self._send(payload)
-            due = max(due + every, loop.time())
-            await asyncio.sleep(due - loop.time())
+            self._streams = StatsStreams(self.operations, self._connection, self.caller, self.language, self._send)
+        self._streams.begin(name, request, request.every)
 
     # ---- sending
 
