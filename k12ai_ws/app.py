@@ -6,7 +6,7 @@ import os
 import random
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from socket import socket
@@ -42,6 +42,7 @@ from k12ai_ws.retaining import make_keeper
 from k12ai_ws.retention.bell import Bell
 from k12ai_ws.retention.keeper import Keeper
 from k12ai_ws.settings import Settings
+from k12ai_ws.settings.server import ServerSettings
 from k12ai_ws.starting import StartError, bind, own_tls, take_data_dir
 from k12ai_ws.store.place import DATABASE
 from k12ai_ws.store.sqlite import SqliteStore
@@ -53,15 +54,27 @@ from k12ai_ws.telemetry.metrics import Metrics
 log = logging.getLogger(__name__)
 
 
+def new_id() -> str:
+    """A random id: 32 hexadecimal digits."""
+    return uuid.uuid4().hex
+
+
+async def open_store(settings: Settings) -> SqliteStore:
+    """The data folder's store, made where there is none. Raises StoreError."""
+    path = settings.data_dir / DATABASE
+    return await SqliteStore.open(path, new_epoch=new_id, synchronous=settings.store.synchronous)
+
+
 class Server:
     """The whole server. `start`, then `address`, then `close`; its jobs outlive it.
 
-    `launcher` is the name of the launcher that it took, `keeper` what prunes its store. A `registry` or a `given`
-    launcher stand for what it would find on its machine: a driver's tests give it a `FakeLauncher` and
+    `launcher` is the name of the launcher that it took, `store` its log, and `keeper` what prunes that. A `registry`
+    or a `given` launcher stand for what it would find on its machine: a driver's tests give it a `FakeLauncher` and
     play its jobs.
     """
 
     launcher: str
+    store: SqliteStore
     keeper: Keeper
 
     def __init__(
@@ -71,12 +84,16 @@ class Server:
         registry: Registry | None = None,
         given: Launcher | None = None,
         log_dropped: Callable[[], int] = lambda: 0,
+        bind: Callable[[ServerSettings], list[socket]] = bind,
+        open_store: Callable[[Settings], Awaitable[SqliteStore]] = open_store,
     ) -> None:
-        """`log_dropped`: see `ServerLog.dropped`."""
+        """`log_dropped`: see `ServerLog.dropped`. `bind` and `open_store` raise StartError, StoreError."""
         self.settings = settings
         self._registry = registry
         self._given = given
         self._log_dropped = log_dropped
+        self._bind = bind
+        self._open_store = open_store
 
     async def start(self) -> None:
         """Takes the data folder, finds the jobs of the server before, and listens.
@@ -97,14 +114,14 @@ class Server:
         make_folders(settings)
         tls = own_tls(settings.server)
         keys = await open_access(settings, undo, clock_ms)
-        self._sockets = self._bind()
+        self._sockets = self._bind(settings.server)
         for bound in self._sockets:
             undo.callback(bound.close)
         gate = make_gate(settings, self._sockets, keys, undo, has_tls=tls is not None, clock_ms=clock_ms)
         registry = self._registry if self._registry is not None else await asyncio.to_thread(discover)
         log_rules = read_log_rules(settings, registry)
         metrics = Metrics()
-        store = await self._open_store()
+        store = self.store = await self._open_store(settings)
         undo.push_async_callback(store.close)
         chosen, note = await self._launcher()
         launcher = CountedLauncher(chosen, metrics.counted)
@@ -204,13 +221,6 @@ class Server:
     async def _launcher(self) -> tuple[Launcher, str]:
         return (self._given, "it was given") if self._given is not None else await choose_launcher(self.settings)
 
-    def _bind(self) -> list[socket]:
-        return bind(self.settings.server)
-
-    async def _open_store(self) -> SqliteStore:
-        path, synchronous = self.settings.data_dir / DATABASE, self.settings.store.synchronous
-        return await SqliteStore.open(path, new_epoch=new_id, synchronous=synchronous)
-
 
 def make_folders(settings: Settings) -> None:
     """The default roots of datasets and models, our own to make; an operator's are his."""
@@ -243,11 +253,6 @@ async def measure(store: SqliteStore, metrics: Metrics) -> None:
     """The store's commits are counted and timed from here on."""
     store.time_commits(metrics.counted.commit)
     store.on_commit(Commits(metrics.counted, await store.active_jobs()).committed)
-
-
-def new_id() -> str:
-    """A random id: 32 hexadecimal digits."""
-    return uuid.uuid4().hex
 
 
 def clock_ms() -> int:

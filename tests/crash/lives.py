@@ -24,16 +24,6 @@ from k12ai_ws.wire.status import JobStatus
 TYPES = ("metrics", "log", "progress", "error")
 
 
-class Loaded(Server):
-    """The whole server, and its store in the hands of a load generator."""
-
-    store: SqliteStore
-
-    async def _open_store(self) -> SqliteStore:
-        self.store = await super()._open_store()
-        return self.store
-
-
 async def append_for_ever(store: SqliteStore, name: str, rate: float, chance: random.Random) -> None:
     """Events of a job that nobody runs; each text is as long as chance has it, and says which it is."""
     record = JobRecord(name, "load", name, "none", "train", {}, 1, status=JobStatus.FINISHED)
@@ -55,7 +45,7 @@ async def append_for_ever(store: SqliteStore, name: str, rate: float, chance: ra
 
 
 async def live(line: dict[str, Any]) -> None:
-    server = Loaded(load_settings(None, line["settings"]))
+    server = Server(load_settings(None, line["settings"]))
     try:
         await server.start()
     except StartError as e:

@@ -27,16 +27,6 @@ EVENTS_PER_CHANGE = 8
 """A chunk of a job's log brings several events, and they are one change."""
 
 
-class Bench(Server):
-    """Lets the publisher at the store."""
-
-    store: SqliteStore
-
-    async def _open_store(self) -> SqliteStore:
-        self.store = await super()._open_store()
-        return self.store
-
-
 def record(number: int) -> JobRecord:
     return JobRecord(f"job-{number}", f"user-{number}", f"project-{number}", "k12cv", "train", {}, 1700000000000)
 
@@ -90,7 +80,7 @@ def measure() -> str:
 
 async def main() -> None:
     data_dir, port, connections = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    server = Bench(
+    server = Server(
         load_settings(
             None,
             {

@@ -6,12 +6,14 @@ from pathlib import Path
 from socket import SO_SNDBUF, SOL_SOCKET, socket
 from typing import Any, ClassVar
 
-from k12ai_ws.app import Server
+from k12ai_ws.app import Server, open_store
 from k12ai_ws.drivers import Driver, Job, LaunchSpec, Params
 from k12ai_ws.drivers.registry import Registry, Service, examine
-from k12ai_ws.settings import load_settings
+from k12ai_ws.settings import Settings, load_settings
+from k12ai_ws.settings.server import ServerSettings
+from k12ai_ws.starting import bind
 from k12ai_ws.store.sqlite import SqliteStore
-from k12ai_ws.store.store import Change, CommitListener, NewEvent, Store, StoredEvent
+from k12ai_ws.store.store import Change, CommitListener, NewEvent, StoredEvent
 from k12ai_ws.testing.fake_launcher import FakeLauncher
 from k12ai_ws.wire.bodies import Json
 from k12ai_ws.wire.envelope import encode, rfc3339
@@ -52,8 +54,6 @@ class Watched(Server):
     `send_buffer`: bytes that the kernel takes for each connection. By default that is megabytes, and nobody is slow.
     """
 
-    store: Store
-
     def __init__(
         self,
         data_dir: Path,
@@ -69,21 +69,19 @@ class Watched(Server):
             "jobs": {"max_running": 8, "max_running_per_user": 8},
             "channel": channel or {},
         }
-        super().__init__(load_settings(None, wanted), registry=played(), given=launcher)
-        self._listener = listener
-        self._send_buffer = send_buffer
 
-    def _bind(self) -> list[socket]:
-        bound = super()._bind()
-        for one in bound if self._send_buffer is not None else ():
-            one.setsockopt(SOL_SOCKET, SO_SNDBUF, self._send_buffer)  # what it accepts inherits it
-        return bound
+        def bound(server: ServerSettings) -> list[socket]:
+            sockets = bind(server)
+            for one in sockets if send_buffer is not None else ():
+                one.setsockopt(SOL_SOCKET, SO_SNDBUF, send_buffer)  # what it accepts inherits it
+            return sockets
 
-    async def _open_store(self) -> SqliteStore:
-        store = await super()._open_store()
-        store.on_commit(self._listener)
-        self.store = store
-        return store
+        async def heard(settings: Settings) -> SqliteStore:
+            store = await open_store(settings)
+            store.on_commit(listener)
+            return store
+
+        super().__init__(load_settings(None, wanted), registry=played(), given=launcher, bind=bound, open_store=heard)
 
     async def append(self, record: JobRecord, events: Sequence[tuple[str, int]]) -> Sequence[StoredEvent]:
         """Stores events of these types in one change, each padded by so many bytes."""
