@@ -85,6 +85,7 @@ class House:
         self.time_limit_s: float | None = None
         self._numbers = iter(range(1, 1 << 30))
         self.parsing_timeout_s = 30.0
+        self.driver_timeout_s = 30.0
         self.ms = 1_000_000
         self.budget = Budget()
         self.log_rules: Sequence[ConfiguredRule] = ()
@@ -102,7 +103,7 @@ class House:
             clock_ms=self.clock,
             new_id=lambda: f"job-{next(self._numbers)}",
             default_time_limit_s=self.time_limit_s,
-            driver_timeout_s=0.2,
+            driver_timeout_s=self.driver_timeout_s,
             gpus=GpuPool(self.inventory),
             budget=self.budget,
             look_again_s=0.02,

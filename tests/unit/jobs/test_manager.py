@@ -329,6 +329,7 @@ class TestStops:
         assert (await house.ended(job_id)).status == "stopped"
         assert launcher.runs[job_id].stops == [3.0]
 
+    @pytest.mark.usefixtures("impatient")
     async def test_while_it_is_being_checked(self, house, launcher, driver) -> None:
         reached = threading.Event()
         driver.does["check"] = lambda _: reached.set() or hang()
@@ -465,11 +466,19 @@ MISBEHAVIOUR = {
     "exits": (exit_, "SystemExit was raised"),
     "finds nothing": (nothing_found, "StopIteration was raised"),
     "odd": (odd, "Odd was raised"),
-    "hangs": (hang, "it did not answer within 0.2 s"),
+    "hangs": (hang, "it did not answer within 0.5 s"),
     "undecodable": (lambda *_: (_ for _ in ()).throw(ValueError("\udcff")), "ValueError"),
 }
 
 
+@pytest.fixture
+async def impatient(house):
+    """Drivers have half a second to answer; where one hangs, that is waited for."""
+    house.driver_timeout_s = 0.5
+    await house.restart()
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 class TestDrivers:
     """Whatever a driver does, it fails its own job alone, with an error that names it."""
