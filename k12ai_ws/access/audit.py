@@ -4,6 +4,7 @@ The server writes in a thread; the command writes to the same files. A lock file
 """
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
@@ -38,7 +39,7 @@ class AuditFiles:
         self._files = files
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Writes whole lines behind the others. Raises OSError: then some of them may not stand there."""
+        """Writes whole lines behind the others. Raises OSError: then, as a rule, none of them stands there."""
         if not self.folder.exists():
             self.folder.mkdir(mode=0o700, exist_ok=True)
         lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -48,10 +49,15 @@ class AuditFiles:
             if current.exists() and current.stat().st_size >= self._max_bytes:
                 self._rotate(current)
             file = os.open(current, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            before = os.fstat(file).st_size
             try:
                 rest = memoryview(b"".join(lines))
                 while rest:
                     rest = rest[os.write(file, rest) :]
+            except OSError:
+                with contextlib.suppress(OSError):  # no half line is left for the next one to be glued to
+                    os.ftruncate(file, before)
+                raise
             finally:
                 os.close(file)
         finally:
