@@ -45,6 +45,7 @@ class SessionHandler(RestHandler):
         else:
             raise refuse(Code.KEY_MISSING, "give either `token`, or `username` and `password`")
         text, session = await gate.open_session(principal, self.caller)
+        await gate.end_session(self.caller)  # where it came with one: its cookie is replaced
         secure = is_secure(self.context, self.request)
         self.set_cookie(
             cookie_name(secure=secure),

@@ -101,6 +101,15 @@ async def test_its_end_ends_what_is_open(school, origin, known) -> None:
     assert (await page.get(SESSION)).status == 401
 
 
+async def test_the_pages_next_login_ends_it(school, origin, known) -> None:
+    first = await cookie_of(school.stranger, token=school.tokens["ann"])
+    page = known(school.stranger, None, Cookie=first, Origin=origin)
+    second = SimpleCookie((await page.post(SESSION, {"token": school.tokens["bob"]}, **OWN)).headers["Set-Cookie"])
+    assert (await school.stranger.get(SESSION, Cookie=first)).status == 401
+    reply = await school.stranger.get(SESSION, Cookie=f"k12ai_session={second['k12ai_session'].value}")
+    assert reply.body["session"]["user"] == "bob"
+
+
 async def test_it_ends_with_its_token(school, keys, origin, known) -> None:
     page = known(school.stranger, None, Cookie=await cookie_of(school.stranger, token=school.tokens["ann"]))
     channel = await page.channel(Origin=origin)
