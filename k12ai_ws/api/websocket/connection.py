@@ -228,8 +228,8 @@ class Connection(Outgoing):
         """Closes the socket. Everything that anyone waits for is over."""
         if self._state is State.CLOSED:
             return
+        self._read(on=False)
         self._state = State.CLOSED
-        self._loop.remove_reader(self._socket)
         self._stop_sending()
         self._stream.close()
         if self._timer is not None:

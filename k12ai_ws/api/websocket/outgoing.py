@@ -103,7 +103,8 @@ class Outgoing(ABC):
     def _stop_sending(self) -> None:
         """The connection is over: what waits is gone, and nobody waits for room."""
         self._sealed = True
-        self._loop.remove_writer(self._socket)
+        if self._waiting is not None:  # else nobody listens to the socket, and Tornado may have closed it already
+            self._loop.remove_writer(self._socket)
         self._waiting, self._unsent = None, 0
         self._make_room()
 

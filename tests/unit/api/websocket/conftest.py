@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Callable
@@ -98,7 +99,9 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(params=["plain", "tls"])
 async def connect(request: pytest.FixtureRequest, authority: trustme.CA) -> AsyncIterator[Any]:
-    """`await connect(early=b"", **headers)`: both sides of a new connection."""
+    """`await connect(early=b"", leaves=False, **headers)`: both sides of a new connection. `leaves`: the client hangs
+    up once it is answered, before the connection is opened.
+    """
     server_context = client_context = None
     if request.param == "tls":
         server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -112,6 +115,8 @@ async def connect(request: pytest.FixtureRequest, authority: trustme.CA) -> Asyn
         async def get(self) -> None:
             stream = await upgrade(self)
             assert stream is not None
+            for writer in leaving:
+                writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
             connection = Connection(stream, limit=LIMIT, max_message=MAX_MESSAGE)
             side = Side(connection)
             all_sides.append(side)
@@ -123,12 +128,14 @@ async def connect(request: pytest.FixtureRequest, authority: trustme.CA) -> Asyn
     server.add_sockets(sockets)
     port = sockets[0].getsockname()[1]
     writers: list[asyncio.StreamWriter] = []
+    leaving: list[asyncio.StreamWriter] = []
 
-    async def connected(early: bytes = b"", **headers: str) -> tuple[Side, Peer]:
+    async def connected(early: bytes = b"", *, leaves: bool = False, **headers: str) -> tuple[Side, Peer]:
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", port, ssl=client_context, server_hostname="localhost" if client_context else None
         )
         writers.append(writer)
+        leaving[:] = [writer] if leaves else []
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [
             "GET / HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade",
@@ -136,8 +143,8 @@ async def connect(request: pytest.FixtureRequest, authority: trustme.CA) -> Asyn
             *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
         ]  # fmt: skip
         writer.write("\r\n".join([*lines, "", ""]).encode() + early)
-        head = await reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 101 ")
+        head = b"" if leaves else await reader.readuntil(b"\r\n\r\n")
+        assert leaves or head.startswith(b"HTTP/1.1 101 ")
         async with asyncio.timeout(PATIENCE_S):
             return await sides.get(), Peer(reader, writer, head)
 

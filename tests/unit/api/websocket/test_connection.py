@@ -268,6 +268,14 @@ async def test_a_client_that_hangs_up(connect):
     await side.closed()
 
 
+async def test_a_client_that_hangs_up_as_it_is_answered(connect):
+    """As a page that is loaded again just then: its end is there before the first look for a message."""
+    side, _ = await connect(leaves=True)
+    await side.closed()
+    assert side.connection.closing
+    assert side.connection.send(text_frame(b"to nobody"))
+
+
 async def test_hanging_up_ourselves(connect):
     side, peer = await connect()
     side.connection.fail()
