@@ -100,7 +100,8 @@ class DevTools:
         """Sends a command; its result. Raises AssertionError where the browser refuses it, TimeoutError."""
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": params} | ({"sessionId": session} if session else {})
-        answer = self._asked[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._asked[number] = answer
         await self._connection.write_message(json.dumps(message))
         async with asyncio.timeout(PATIENCE_S):
             return await answer
