@@ -25,6 +25,14 @@ def ticker(count, pause=0.0):
     )
 
 
+def ticker_until(gate):
+    """Goes on until that file is there."""
+    return (
+        f"import time, pathlib\ni, gate = 0, pathlib.Path({str(gate)!r})\n"
+        "while not gate.exists(): print(f'epoch={i} loss={i/1000}', flush=True); i += 1; time.sleep(0.02)"
+    )
+
+
 async def page_bytes(client, path, types=ALL):
     """Every stored event's own bytes, as the pages give them."""
     page = (await client.get(f"{path}?type={types}&limit=1000&after=start")).raw
@@ -369,7 +377,8 @@ async def test_at_shutdown_all_are_told_when_to_come_back_and_end(house):
 
 async def test_a_killed_server_is_resumed_with_no_gap_and_no_repeat(house):
     client = await house.start()
-    job_id = await client.start(ticker(150, 0.02))
+    gate = house.folder / "gate"
+    job_id = await client.start(ticker_until(gate))
     path = f"{events_of(job_id)}?type={ALL}"
     told, token = [], ""
     for _ in range(3):
@@ -380,6 +389,7 @@ async def test_a_killed_server_is_resumed_with_no_gap_and_no_repeat(house):
         told += await source.rest()
         token = told[-1].id
         client = await house.start()
+    gate.touch()
     told += (await (await client.listen(path, Last_Event_ID=token)).rest())[1:]
     assert [t.message for t in told] == await client.events(job_id)
     assert b",".join(t.raw for t in told) == await page_bytes(client, events_of(job_id))
