@@ -136,19 +136,19 @@ class EventsHandler(RestHandler):
         # misses nothing.
         hub, store = self.context.hub, self.context.store
         stored, head = store.head, hub.head
-        page = await store.replay(wanted, after, limit=query.limit)
-        if page.events and page.scanned == page.events[-1].seq:  # it may be full: then its end is no end of the log
+        page = await store.payloads(wanted, after, limit=query.limit)
+        if page.payloads and page.scanned == page.payloads[-1][0]:  # it may be full: then its end is no end of the log
             stored = store.head
         following = page.scanned if page.scanned < stored else None
         content = {
-            "events": [orjson.Fragment(e.payload) for e in page.events],
+            "events": [orjson.Fragment(payload) for _, payload in page.payloads],
             "next": following,
             "epoch": hub.epoch,
             "head": head,
         }
         if page.prunings and (pruned := await store.pruned(wanted, after=after)):
             content["pruned"] = pruned
-            if following is not None and not page.events:  # so that it is not before all that is kept
+            if following is not None and not page.payloads:  # so that it is not before all that is kept
                 content["next"] = max(following, min(stored, await store.earliest(wanted) - 1))
         message = envelope(
             Info(content),

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from k12ai_ws.store.store import StoredEvent
+from k12ai_ws.store.store import Payload, StoredEvent
 
 from .index import Framing, Group, Index
 
@@ -31,11 +31,11 @@ class Member(Hashable, Protocol):
 F = TypeVar("F", bound=Member)
 
 
-def joined(events: Iterable[StoredEvent], framing: Framing) -> Iterator[Piece]:
+def joined(payloads: Iterable[Payload], framing: Framing) -> Iterator[Piece]:
     """The events' frames in pieces, in order."""
     frames: list[bytes] = []
     size, last = 0, 0
-    for last, _, payload in events:
+    for last, payload in payloads:
         frame = framing(payload, last)
         frames.append(frame)
         size += len(frame)
@@ -66,7 +66,7 @@ def plan(events: Sequence[StoredEvent], index: "Index[F]", now: float) -> Iterat
         key = (framing, tuple([e.seq for e in wanted]))
         found = made.get(key)
         if found is None:
-            found = made[key] = list(joined(wanted, framing))
+            found = made[key] = list(joined([(e.seq, e.payload) for e in wanted], framing))
         return found
 
     shared: dict[F, list[Group[F]]] = {}

@@ -13,14 +13,14 @@ import asyncio
 import logging
 from collections.abc import Collection, Sequence
 
-from k12ai_ws.store.store import StoreDamaged, StoredEvent, StoreError
+from k12ai_ws.store.store import EventPage, Payload, PayloadPage, StoreDamaged, StoreError
 from k12ai_ws.wire.filter import EventFilter, EventKey
 
 from .delivery import Piece, joined
 from .edge import Edge
 from .index import Framing
 from .missed import Damaged, Missed, missing_of
-from .pages import read_page
+from .pages import read_events, read_payloads
 from .sink import Sink
 from .subscription import Subscription
 
@@ -214,10 +214,9 @@ class Feed:
                 await self._edge.moved()
             return
         group = [s for s in self._all() if s.cursor == low]
-        filters = {s.wanted for s in group}
         try:
-            events, scanned, prunings = await read_page(self._edge.store, filters, low)
-            missing = await missing_of(self._edge.store, group, low, prunings)
+            page = await self._read(group, low)
+            missing = await missing_of(self._edge.store, group, low, page.prunings)
         except StoreDamaged as e:  # that does not heal: whoever waits for it is told, not kept waiting
             self._break_off(group, e)
             return
@@ -229,16 +228,10 @@ class Feed:
         current = [s for s in self._all() if s.cursor <= low]
         if any(all(s is not known for known in group) for s in current):
             return
-        self._tell(missing, low, prunings)
+        self._tell(missing, low, page.prunings)
         # The store may be ahead of the hub: what is not published yet comes live, or with the next page.
-        scanned = min(scanned, self._edge.head, *(s.cursor for s in self._all() if s.cursor > low))
-        if events and events[-1].seq > scanned:
-            events = [e for e in events if e.seq <= scanned]
-        if not (len(self._all()) == 1 and filters == {s.wanted for s in current}):  # else the store has chosen them
-            events = self._due(current, events)
-        elif events:
-            current[0].last_sent = self._edge.now()
-        for piece in joined(events, self.frame):
+        scanned = min(page.scanned, self._edge.head, *(s.cursor for s in self._all() if s.cursor > low))
+        for piece in joined(self._due(current, page, scanned), self.frame):
             if not self._send(piece):
                 scanned = piece.last
                 break
@@ -268,15 +261,33 @@ class Feed:
         self._sink.end()
         self._edge.caught_up(self)  # nobody waits for it any more
 
-    def _due(self, group: Sequence["Subscription[Feed]"], events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
-        """Those of the events that one of the group wants, and that came for none of the others already."""
+    async def _read(self, group: Sequence["Subscription[Feed]"], low: int) -> PayloadPage | EventPage:
+        """What these want next. Where there is nobody else, it is the store's choice alone, and nobody looks at it."""
+        if len(self._all()) == 1:
+            return await read_payloads(self._edge.store, group[0].wanted, low)
+        return await read_events(self._edge.store, {s.wanted for s in group}, low)
+
+    def _due(
+        self, group: Sequence["Subscription[Feed]"], page: PayloadPage | EventPage, upto: int
+    ) -> Sequence[Payload]:
+        """Those of the events up to that seq that one of the group wants, and that came for none of the others."""
         now = self._edge.now()
+        due: Sequence[Payload]
+        if isinstance(page, PayloadPage):  # others, if there are any, began meanwhile, and had nothing yet
+            due = page.payloads if group else ()
+            if due and due[-1][0] > upto:
+                due = [one for one in due if one[0] <= upto]
+            if due:
+                group[0].last_sent = now
+            return due
         others = [s for s in self._all() if s not in group]
         due = []
-        for event in events:
+        for event in page.events:
+            if event.seq > upto:
+                break
             wanting = [s for s in group if s.wants(event)]
             if wanting and not any(s.had(event) for s in others):
-                due.append(event)
+                due.append((event.seq, event.payload))
                 for subscription in wanting:
                     subscription.last_sent = now
         return due

@@ -1,8 +1,8 @@
-"""A page of the log for several filters at once, bounded in number and bytes."""
+"""A page of the log for one filter or several at once, bounded in number and bytes."""
 
 from collections.abc import Collection, Sequence
 
-from k12ai_ws.store.store import EventPage, Store, StoreDamaged, StoredEvent
+from k12ai_ws.store.store import EventPage, PayloadPage, Store, StoreDamaged, StoredEvent
 from k12ai_ws.wire.filter import EventFilter
 
 PAGE_EVENTS = 2000
@@ -10,11 +10,17 @@ PAGE_BYTES = 1 << 20
 """What a reader that catches up holds of the log at most, and beside it one page of the store."""
 
 
-async def read_page(
-    store: Store, filters: Collection[EventFilter], after: int
-) -> tuple[Sequence[StoredEvent], int, int]:
-    """What any of the filters lets through, in order of seq, the seq up to which it is whole, and the store's last
-    pruning by then. Raises StoreError; StoreDamaged where the very next event cannot be read.
+async def read_payloads(store: Store, wanted: EventFilter, after: int) -> PayloadPage:
+    """What one filter lets through. Raises as `read_events`."""
+    try:
+        return await store.payloads(wanted, after, limit=PAGE_EVENTS)
+    except StoreDamaged as e:
+        return PayloadPage((), _before(e, after))
+
+
+async def read_events(store: Store, filters: Collection[EventFilter], after: int) -> EventPage:
+    """What any of the filters lets through, with the events' keys. Raises StoreError; StoreDamaged where the very next
+    event cannot be read.
     """
     merged: Sequence[StoredEvent] | None = None
     scanned, prunings = after, 0
@@ -25,19 +31,23 @@ async def read_page(
             merged, scanned = page.events, page.scanned
         else:
             merged, scanned = _cut(_merge(merged, page.events), min(scanned, page.scanned))
-    return merged or (), scanned, prunings
+    return EventPage(merged or (), scanned, prunings)
 
 
 async def _page(store: Store, wanted: EventFilter, after: int) -> EventPage:
-    """A page of one filter. Up to a damaged event that it lets through there is nothing of its own: the others'
-    events come first.
-    """
     try:
         return await store.replay(wanted, after, limit=PAGE_EVENTS)
     except StoreDamaged as e:
-        if e.seq is None or e.seq <= after + 1:
-            raise
-        return EventPage((), e.seq - 1)
+        return EventPage((), _before(e, after))
+
+
+def _before(damage: StoreDamaged, after: int) -> int:
+    """The seq before a damaged event: up to there the filter lets nothing through, and what others want comes first.
+    Raises the damage where it is the very next event, or nobody knows where it is.
+    """
+    if damage.seq is None or damage.seq <= after + 1:
+        raise damage
+    return damage.seq - 1
 
 
 def _merge(one: Sequence[StoredEvent], other: Sequence[StoredEvent]) -> Sequence[StoredEvent]:

@@ -76,6 +76,19 @@ class EventPage:
     prunings: int = 0
 
 
+Payload = tuple[int, bytes]
+"""A stored event as it is sent: its seq, and its payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadPage:
+    """As an `EventPage`, for those who do not look at what the events are of."""
+
+    payloads: Sequence[Payload]
+    scanned: int
+    prunings: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class JobsPage:
     """A page of jobs, newest first, and the cursor of the next page (None at the end)."""
@@ -150,6 +163,11 @@ class Store(ABC):
         A page ends before an event that is damaged; one that would begin with it raises StoreDamaged. Raises
         StoreError.
         """
+
+    async def payloads(self, wanted: EventFilter, after: int, *, limit: int = 500) -> PayloadPage:
+        """As `replay`, without the events' keys; that may be faster."""
+        page = await self.replay(wanted, after, limit=limit)
+        return PayloadPage([(e.seq, e.payload) for e in page.events], page.scanned, page.prunings)
 
     @abstractmethod
     async def jobs(

@@ -209,7 +209,7 @@ class Count:
 
 
 async def replays(folder: Path, events: int, jobs: int) -> list[Row]:
-    """Events per second of a log of so many jobs: bare SELECTs, Store.replay, and a feed that catches up."""
+    """Events per second of a log of so many jobs: bare SELECTs, Store.payloads, and a feed that catches up."""
     path = folder / "k12ai.sqlite3"
     store = await SqliteStore.open(path, new_epoch=lambda: "e")
     for at in range(0, events, 1000):
@@ -226,10 +226,10 @@ async def replays(folder: Path, events: int, jobs: int) -> list[Row]:
         for limit in (500, 2000):
             start, after, seen = time.perf_counter(), 0, 0
             while after < store.head:
-                page = await store.replay(wanted, after, limit=limit)
-                seen, after = seen + len(page.events), page.scanned
+                page = await store.payloads(wanted, after, limit=limit)
+                seen, after = seen + len(page.payloads), page.scanned
             assert seen == count, (seen, count)
-            rows.append((f"replay, Store.replay of {limit}, {name}", seen / (time.perf_counter() - start)))
+            rows.append((f"replay, Store.payloads of {limit}, {name}", seen / (time.perf_counter() - start)))
         hub, sink = Hub(store, now=time.monotonic), Count(count)
         feed = hub.attach(sink, sink.frame)
         start = time.perf_counter()

@@ -6,7 +6,7 @@ from zlib import crc32
 
 import orjson
 
-from k12ai_ws.store.store import EventPage, JobsPage, LogPosition, StoreDamaged, StoredEvent
+from k12ai_ws.store.store import EventPage, JobsPage, LogPosition, Payload, PayloadPage, StoreDamaged, StoredEvent
 from k12ai_ws.wire.filter import ON_REQUEST, EventFilter, EventKey
 from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.status import JobStatus
@@ -48,55 +48,75 @@ class Facts:
         return key
 
 
-def read_events(connection: sqlite3.Connection, facts: Facts, wanted: EventFilter, after: int, limit: int) -> EventPage:
-    """See Store.replay."""
-    if wanted.tags is not None and "framework" not in wanted.tags:
-        # All that is stored belongs to the framework.
-        return EventPage((), max(_head(connection), after), marks.prunings(connection))
+def read_payloads(connection: sqlite3.Connection, wanted: EventFilter, after: int, limit: int) -> PayloadPage:
+    """See Store.payloads."""
     connection.execute("BEGIN")
     try:
-        return _page(connection, facts, wanted, after, limit)
+        return _payloads(connection, wanted, after, limit)
     finally:
         connection.execute("COMMIT")
 
 
-def _page(connection: sqlite3.Connection, facts: Facts, wanted: EventFilter, after: int, limit: int) -> EventPage:
-    """One pass over the rows, each with its own check, as what is read here is read millions of times."""
-    statement, values = _query(wanted)
+def read_events(connection: sqlite3.Connection, facts: Facts, wanted: EventFilter, after: int, limit: int) -> EventPage:
+    """See Store.replay."""
+    connection.execute("BEGIN")
+    try:
+        page = _payloads(connection, wanted, after, limit)
+        keys = _keys(connection, facts, wanted, after, page)
+    finally:
+        connection.execute("COMMIT")
+    events = [StoredEvent(seq, key, payload) for (seq, payload), key in zip(page.payloads, keys, strict=True)]
+    return EventPage(events, page.scanned, page.prunings)
+
+
+def _payloads(connection: sqlite3.Connection, wanted: EventFilter, after: int, limit: int) -> PayloadPage:
+    """One pass over the rows, each with its own check: what is read here is read millions of times."""
     head, prunings = _head(connection), marks.prunings(connection)
-    events: list[StoredEvent] = []
-    make, known, size, upto = tuple.__new__, facts.known, 0, after  # a third of the time of the class's constructor
+    if wanted.tags is not None and "framework" not in wanted.tags:
+        return PayloadPage((), max(head, after), prunings)  # all that is stored belongs to the framework
+    statement, values = _query("e.seq, e.payload, e.crc", wanted)
+    found: list[Payload] = []
+    size, upto = 0, after
     # Of one job, what fills a page is looked for near by first: finding the end of a span takes time for each event.
     for span in (limit, SPAN - limit) if wanted.job_id is not None and limit < SPAN else (SPAN,):
         start, upto = upto, _upto(connection, wanted.job_id, upto, head, span)
         try:
-            for seq, job_no, kind, payload, crc in connection.execute(
-                statement, [start, upto, *values, limit - len(events)]
-            ):
+            for seq, payload, crc in connection.execute(statement, [start, upto, *values, limit - len(found)]):
                 if type(payload) is not bytes or (crc32(payload, seq) != crc and crc is not None):
-                    if not events:  # nobody is shown other bytes than the first reader
+                    if not found:  # nobody is shown other bytes than the first reader
                         raise StoreDamaged(f"event {seq} was overwritten on the disk: {REPAIR}", seq)
-                    return EventPage(events, seq - 1, prunings)
-                key = known.get((job_no, kind)) or facts.key(connection, job_no, kind)
-                events.append(make(StoredEvent, (seq, key, payload)))
+                    return PayloadPage(found, seq - 1, prunings)
+                found.append((seq, payload))
                 size += len(payload)
                 if size >= PAGE_BYTES:
-                    return EventPage(events, seq, prunings)
+                    return PayloadPage(found, seq, prunings)
         except FAULTS as e:
-            if not events or not is_damage(e):
+            if not found or not is_damage(e):
                 raise
-            upto = events[-1].seq  # what was read before it is handed out; the next page begins with the damage
+            upto = found[-1][0]  # what was read before it is handed out; the next page begins with the damage
             break
-        if len(events) >= limit:
-            return EventPage(events, events[-1].seq, prunings)
+        if len(found) >= limit:
+            return PayloadPage(found, found[-1][0], prunings)
         if upto >= head:
             break
-    return EventPage(events, max(upto, after), prunings)
+    return PayloadPage(found, max(upto, after), prunings)
 
 
-def _query(wanted: EventFilter) -> tuple[str, list[object]]:
-    """Selects a page's events: seq, job_no, type, payload, and checksum (None: of an earlier version). And its values
-    but for the first two (the seqs between which it looks) and the last (how many).
+def _keys(
+    connection: sqlite3.Connection, facts: Facts, wanted: EventFilter, after: int, page: PayloadPage
+) -> list[EventKey]:
+    """Of the page's events, in their order; to be read within the same transaction."""
+    if not page.payloads:
+        return []
+    statement, values = _query("e.job_no, e.type", wanted)
+    rows = connection.execute(statement, [after, page.payloads[-1][0], *values, len(page.payloads)])
+    known = facts.known
+    return [known.get(pair) or facts.key(connection, *pair) for pair in rows]
+
+
+def _query(chosen: str, wanted: EventFilter) -> tuple[str, list[object]]:
+    """Selects what is chosen of a page's events; and the statement's values but for the first two (the seqs between
+    which it looks) and the last (how many). A checksum is None where an earlier version wrote the event.
     """
     where, values = ["e.seq > ?", "e.seq <= ?"], []  # type: tuple[list[str], list[object]]
     if wanted.types is None:
@@ -115,7 +135,6 @@ def _query(wanted: EventFilter) -> tuple[str, list[object]]:
             source = "events e CROSS JOIN jobs j ON j.no = e.job_no"
             where.append(f"j.{column} = ?")
             values.append(value)
-    chosen = "e.seq, e.job_no, e.type, e.payload, e.crc"
     return f"SELECT {chosen} FROM {source} WHERE {' AND '.join(where)} ORDER BY e.seq LIMIT ?", values  # noqa: S608
 
 

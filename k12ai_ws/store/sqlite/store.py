@@ -15,6 +15,7 @@ from k12ai_ws.store.store import (
     EventPage,
     JobsPage,
     LogPosition,
+    PayloadPage,
     Store,
     StoreDamaged,
     StoredEvent,
@@ -120,6 +121,10 @@ class SqliteStore(Store):
     async def replay(self, wanted: EventFilter, after: int, *, limit: int = 500) -> EventPage:
         """See Store."""
         return await self.read(reader.read_events, self._facts, wanted, after, limit)
+
+    async def payloads(self, wanted: EventFilter, after: int, *, limit: int = 500) -> PayloadPage:
+        """See Store."""
+        return await self.read(reader.read_payloads, wanted, after, limit)
 
     async def jobs(
         self,

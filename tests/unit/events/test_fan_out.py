@@ -7,7 +7,7 @@ import pytest
 
 from k12ai_ws.events import delivery
 from k12ai_ws.events.index import Index
-from k12ai_ws.store.store import Change, NewEvent, StoredEvent
+from k12ai_ws.store.store import Change, NewEvent
 from k12ai_ws.wire.filter import EventFilter, EventKey
 from k12ai_ws.wire.job import JobRecord
 
@@ -241,5 +241,4 @@ class TestIndex:
 
 def test_nothing_is_joined_of_nothing() -> None:
     assert list(delivery.joined([], plain)) == []
-    event = StoredEvent(7, key(1), b"x")
-    assert list(delivery.joined([event], plain)) == [(b"x\n", 7, 1)]
+    assert list(delivery.joined([(7, b"x")], plain)) == [(b"x\n", 7, 1)]

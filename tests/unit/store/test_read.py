@@ -43,6 +43,9 @@ async def read_all(store, wanted: EventFilter, after: int, limit: int) -> list:
     found, scanned = [], after
     while True:
         page = await store.replay(wanted, scanned, limit=limit)
+        bare = await store.payloads(wanted, scanned, limit=limit)
+        assert list(bare.payloads) == [(e.seq, e.payload) for e in page.events]
+        assert (bare.scanned, bare.prunings) == (page.scanned, page.prunings)
         assert len(page.events) <= limit
         assert all(scanned < e.seq <= page.scanned for e in page.events)
         found += page.events
