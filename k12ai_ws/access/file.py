@@ -4,6 +4,7 @@ The command and the server open the same file, at the same time too. Every funct
 """
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ from .book import Book, Session, Token, User
 from .private import make_private
 
 NAME = "access.sqlite3"
+LOCKED = "access.locked"
+"""Stands beside it from the first token or user on."""
 VERSION = 1
 BUSY_S = 10.0
 MOST_TOKENS = 10_000
@@ -33,6 +36,9 @@ CREATE TABLE sessions (
 """
 
 
+MEND = "put a copy of it back, or move it away and make new tokens"
+
+
 class AccessError(Exception):
     """The access file cannot be used, or what was asked of it is not so; the text says what to do."""
 
@@ -43,57 +49,69 @@ class AccessFile:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Opens the file, and makes it where there is none, unless it is only to be read. Raises AccessError."""
         self.path = path
+        self._lock = path.with_name(LOCKED)
         self._read_only = read_only
         self._open()
 
     def _open(self) -> None:
-        path = self.path
+        path, mode = self.path, "rw"
         try:
-            if not self._read_only:
+            if self._read_only:
+                mode = "ro"
+            else:
+                if not os.path.lexists(path):
+                    self._refuse_loss(is_locked=False)
+                    _make(path)
                 make_private(path)
-            where = f"{path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
-            self._db = sqlite3.connect(where, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
+            if path.stat().st_size == 0:
+                raise AccessError(f"the access file {path} is empty: what was in it is lost; {MEND}")
+            uri = f"{path.absolute().as_uri()}?mode={mode}"
+            self._db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
         except (OSError, sqlite3.Error) as e:
             raise AccessError(f"the access file {path} cannot be opened: {e}") from e
         try:
-            if self._read_only:
-                self._refuse_version()
-            else:
-                self._db.execute("PRAGMA journal_mode = WAL")
+            if not self._read_only:
+                self._db.execute("PRAGMA journal_mode = DELETE")  # all is in this one file, and lost with no other
                 self._db.execute("PRAGMA synchronous = FULL")
-                self._prepare()
+            self._refuse_version()
             found = path.stat()
-            self._identity = (found.st_dev, found.st_ino)
             self._seen = self._data_version()
+            self._identity = (found.st_dev, found.st_ino)
         except (OSError, sqlite3.Error) as e:
             self._db.close()
-            text = f"the access file {path} cannot be used: {e}"
-            raise AccessError(f"{text}; put a copy of it back, or move it away and make new tokens") from e
+            raise AccessError(f"the access file {path} cannot be used: {e}; {MEND}") from e
         except AccessError:
             self._db.close()
             raise
 
-    def _prepare(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            if self._refuse_version() == 0:
-                for statement in TABLES.split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {VERSION}")
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._undo()
-            raise
-
-    def _refuse_version(self) -> int:
-        """The file's version; 0: nothing is in it yet. Raises AccessError for one that is not known."""
+    def _refuse_version(self) -> None:
         version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if version not in (0, VERSION):
+        if version != VERSION:
             raise AccessError(
                 f"{self.path} has version {version}, and this program knows version {VERSION}: "
                 "use the program that wrote it"
             )
-        return version
+
+    def _refuse_loss(self, *, is_locked: bool) -> None:
+        """Where a token or user was made once, a file that knows of none lets nobody in: it is not the one."""
+        if not is_locked and self._lock.exists():
+            raise AccessError(
+                f"tokens or users were made in {self.path.parent}, and the access file {self.path} has none: put a "
+                f"copy of it back; to begin anew, with nobody in it, remove {self._lock.name} too"
+            )
+
+    def _note_lock(self) -> None:
+        """From now on a file without tokens and users is a loss."""
+        try:
+            file = os.open(self._lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(file, b"Tokens or users were made here: without the file that has them nobody is let in.\n")
+            finally:
+                os.close(file)
+        except FileExistsError:
+            pass
+        except OSError as e:
+            raise AccessError(f"{self._lock} cannot be written: {e}") from e
 
     def _undo(self) -> None:
         """Ends a transaction that failed; what failed may have ended it, as a full disk does."""
@@ -113,7 +131,11 @@ class AccessFile:
             found = self.path.stat()
             if (found.st_dev, found.st_ino) != self._identity:
                 old = self._db
-                self._open()
+                try:
+                    self._open()
+                except AccessError:
+                    self._db = old  # what was there before may come back
+                    raise
                 old.close()
                 return True
             seen, self._seen = self._seen, self._data_version()
@@ -129,8 +151,6 @@ class AccessFile:
         try:
             self._db.execute("BEGIN")
             try:
-                if self._refuse_version() == 0:
-                    return Book(False, {}, {}, {})
                 every = self._db.execute("SELECT * FROM tokens ORDER BY created_ms, id")
                 tokens = {row[0]: Token(*row) for row in every}
                 users = {r[0]: User(r[0], r[1], bool(r[2]), r[3]) for r in self._db.execute("SELECT * FROM users")}
@@ -140,7 +160,11 @@ class AccessFile:
                 self._undo()
         except (sqlite3.Error, TypeError) as e:
             raise AccessError(f"the access file {self.path} cannot be read: {e}") from e
-        return Book(locked or bool(tokens or users), tokens, users, sessions)
+        book = Book(locked or bool(tokens or users), tokens, users, sessions)
+        self._refuse_loss(is_locked=book.locked)
+        if book.locked and not self._read_only:
+            self._note_lock()
+        return book
 
     # ---- changes; each is one transaction, and raises AccessError
 
@@ -152,6 +176,7 @@ class AccessFile:
             ("INSERT INTO meta VALUES ('locked', 'yes') ON CONFLICT DO NOTHING", ()),
             ("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values),
         )
+        self._note_lock()
 
     def revoke_token(self, token_id: str, now_ms: int) -> bool:
         """Whether there was such a token that was not revoked yet. Its row stays, to be listed."""
@@ -177,6 +202,7 @@ class AccessFile:
             ),
             ("DELETE FROM sessions WHERE user = ? AND token_id IS NULL", (user.name,)),
         )
+        self._note_lock()
 
     def remove_user(self, name: str) -> bool:
         """Whether there was such a user. The user's sessions end, and its jobs stay."""
@@ -229,3 +255,26 @@ class AccessFile:
         except sqlite3.Error as e:
             raise AccessError(f"the access file {self.path} cannot be written: {e}; nothing was changed") from e
         return bool(counts) and counts[0] > 0
+
+
+def _make(path: Path) -> None:
+    """A new file appears whole, so that an empty one is always a loss. Raises OSError, sqlite3.Error."""
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    new.unlink(missing_ok=True)
+    try:
+        make_private(new)
+        with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as db:
+            db.execute("BEGIN")
+            for statement in TABLES.split(";"):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {VERSION}")
+            db.execute("COMMIT")
+        with contextlib.suppress(FileExistsError):  # another process was first: its file is taken
+            os.link(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -194,13 +194,18 @@ class Gate:
 
     # ---- sessions
 
-    async def open_session(self, principal: Principal, caller: Caller) -> tuple[str, Session]:
-        """A session for a page: the cookie's text, and what is kept. Raises AccessError."""
+    async def open_session(self, principal: Principal, caller: Caller, before: str | None) -> tuple[str, Session]:
+        """A session for a page: the cookie's text, and what is kept. The one of the cookie that the page had `before`
+        ends. Raises AccessError.
+        """
         user: User | None = self._keys.book.users.get(principal.id) if principal.kind is Kind.PASSWORD else None
         text, session = new_session(principal, user, self._clock_ms(), self.settings.session_s)
         await self._keys.change(lambda file: file.add_session(session, self.settings.max_sessions))
         opened = Caller(principal, caller.address, caller.request_id)
         self.audit.record("session.create", "ok", opened, session=session.id)
+        old = self._of_session(before) if before is not None else None
+        if old is not None:
+            await self.end_session(Caller(old, caller.address, caller.request_id))
         return text, session
 
     async def end_session(self, caller: Caller) -> None:

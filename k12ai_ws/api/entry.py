@@ -42,7 +42,7 @@ def enter(
             credentials_of(headers, cookies, offered, secure=secure), Caller(None, address, request_id)
         )
         if principal is not None and principal.kind is Kind.SESSION:
-            _require_page(request, Caller(principal, address, request_id), context, socket=socket)
+            _require_page(request, Caller(principal, address, request_id), context, socket=socket, stranger=stranger)
     except Refusal:
         if stranger:
             return Caller(None, address, request_id)
@@ -69,7 +69,9 @@ def is_secure(context: Context, request: HTTPServerRequest) -> bool:
     return context.gate.proxies.is_secure(request.remote_ip or "", request.headers, request.protocol)
 
 
-def _require_page(request: HTTPServerRequest, caller: Caller, context: Context, *, socket: bool) -> None:
+def _require_page(
+    request: HTTPServerRequest, caller: Caller, context: Context, *, socket: bool, stranger: bool
+) -> None:
     try:
         if socket:
             require_own_socket(request.headers, request.host, secure=is_secure(context, request))
@@ -78,7 +80,8 @@ def _require_page(request: HTTPServerRequest, caller: Caller, context: Context, 
                 request.headers, request.host, changes=request.method not in SAFE, secure=is_secure(context, request)
             )
     except Refusal as e:
-        context.gate.denied(caller, request.path, e.fault.code)
+        if not stranger:  # who may come in without a session is not denied anything
+            context.gate.denied(caller, request.path, e.fault.code)
         raise
 
 

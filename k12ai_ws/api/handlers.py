@@ -1,5 +1,7 @@
 """The REST routes, one small class each."""
 
+import asyncio
+
 from k12ai_ws.access.scope import narrow_user, visible
 from k12ai_ws.wire.bodies import Fault, Info
 from k12ai_ws.wire.codes import Code
@@ -9,7 +11,7 @@ from k12ai_ws.wire.status import JobStatus
 
 from .context import Answer
 from .operations import named_in
-from .rest import RestHandler
+from .rest import SMALL, RestHandler
 from .views import job_view, services_view
 
 MAX_KEY = 256
@@ -65,8 +67,13 @@ class JobsHandler(RestHandler):
         user = narrow_user(self.principal, wanted.user)
         page = await self.context.store.jobs(**wanted.model_dump() | {"user": user})
         places = self.context.jobs.places() if any(j.status is JobStatus.QUEUED for j in page.jobs) else {}
-        body = Info({"jobs": [job_view(j, places, self.context.gate.redaction) for j in page.jobs], "next": page.next})
-        return Answer(self.context.message(body, tag=self.tag, op=self.op, language=self.language))
+        redaction = self.context.gate.redaction
+
+        def spelled() -> bytes:
+            body = Info({"jobs": [job_view(j, places, redaction) for j in page.jobs], "next": page.next})
+            return self.context.message(body, tag=self.tag, op=self.op, language=self.language)
+
+        return Answer(await asyncio.to_thread(spelled))  # params may be large, and are looked through for secrets
 
 
 class JobHandler(RestHandler):
@@ -83,7 +90,7 @@ class JobHandler(RestHandler):
         places = self.context.jobs.places() if record.status is JobStatus.QUEUED else {}
         return Answer(
             self.context.message(
-                Info({"job": job_view(record, places, self.context.gate.redaction)}),
+                Info({"job": await asyncio.to_thread(job_view, record, places, self.context.gate.redaction)}),
                 tag=self.tag,
                 op=self.op,
                 language=self.language,
@@ -99,6 +106,7 @@ class StatsHandler(RestHandler):
 
     tag = "platform"
     op = "stats"
+    body_bytes = SMALL
 
     async def post(self) -> None:
         """200 with the statistics, or 202 where they will be pushed."""

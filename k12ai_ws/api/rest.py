@@ -18,7 +18,7 @@ from k12ai_ws.wire.codes import LANGUAGES, Code, Language
 from k12ai_ws.wire.requests import Empty, Refusal, refuse, validate
 
 from .context import Answer, Context
-from .door import lingering, unbounded
+from .door import UNBOUNDED, lingering, unbounded
 from .entry import enter, is_secure
 from .identified import Identified
 from .operations import Operations
@@ -29,6 +29,12 @@ Q = TypeVar("Q", bound=BaseModel)
 
 RETRY_AFTER_S = {429: "2", 503: "5"}
 """When it is worth to ask again, by status: what is over its limit may be below it soon."""
+
+SMALL = 16 << 10
+"""Bytes of a body that strangers may send: reading JSON holds up everybody."""
+
+MOST_DIGITS = 20
+"""Of a Content-Length that are looked at: Python takes no more than some thousands for a number."""
 
 log = logging.getLogger(__name__)
 
@@ -54,12 +60,14 @@ class RestHandler(Identified):
     """One request. Subclasses say their `tag` and `op`, whether their URL has a query, and answer through `reply`.
 
     `counted`: it takes a place among the requests. Those that an operator looks at a full server with do not.
+    `body_bytes`: the most of a body, where `server.max_body_bytes` allows more.
     """
 
     tag = "framework"
     op = ""
     has_query = False
     counted = True
+    body_bytes = UNBOUNDED
 
     def initialize(self, context: Context, operations: Operations) -> None:
         """Tornado's own way of handing a handler what it works with."""
@@ -130,7 +138,7 @@ class RestHandler(Identified):
             if not self.has_query:
                 self.query(Empty)
             declared = self.request.headers.get("Content-Length", "0")
-            self._check_size(int(declared) if declared.isdigit() else 0)
+            self._check_size(int(declared[:MOST_DIGITS]) if declared.isdigit() else 0)
         except Refusal as e:
             self._refused(e, status)
             return
@@ -153,12 +161,11 @@ class RestHandler(Identified):
         self._body.append(chunk)
 
     def _check_size(self, size: int) -> None:
-        limit = self.context.settings.server.max_body_bytes
+        most = self.context.settings.server.max_body_bytes
+        limit, setting = min((most, " (server.max_body_bytes)"), (self.body_bytes, ""))
         if size > limit:
-            raise refuse(
-                Code.PAYLOAD_TOO_LARGE,
-                f"the body has {size} bytes or more, and {limit} are allowed (server.max_body_bytes)",
-            )
+            text = f"the body has {size} bytes or more, and {limit} are allowed{setting}"
+            raise refuse(Code.PAYLOAD_TOO_LARGE, text)
 
     def _too_slow(self) -> None:
         if not self._finished and not self._working:

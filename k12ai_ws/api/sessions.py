@@ -12,7 +12,7 @@ from k12ai_ws.wire.requests import SessionRequest, parse_object, refuse, validat
 from .context import Answer
 from .entry import is_secure
 from .origins import CSRF_HEADER
-from .rest import RestHandler
+from .rest import SMALL, RestHandler
 
 
 class SessionHandler(RestHandler):
@@ -20,6 +20,7 @@ class SessionHandler(RestHandler):
 
     tag = "platform"
     op = "session"
+    body_bytes = SMALL
 
     def takes_strangers(self) -> bool:
         """To log in."""
@@ -44,9 +45,9 @@ class SessionHandler(RestHandler):
             principal = await gate.login(request.username, request.password.get_secret_value(), self.caller)
         else:
             raise refuse(Code.KEY_MISSING, "give either `token`, or `username` and `password`")
-        text, session = await gate.open_session(principal, self.caller)
-        await gate.end_session(self.caller)  # where it came with one: its cookie is replaced
         secure = is_secure(self.context, self.request)
+        before = self.request.cookies.get(cookie_name(secure=secure))  # replaced by the new one
+        text, session = await gate.open_session(principal, self.caller, None if before is None else before.value)
         self.set_cookie(
             cookie_name(secure=secure),
             text,

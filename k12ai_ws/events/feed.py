@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Sequence
 
-from k12ai_ws.store.store import EventPage, Payload, PayloadPage, StoreDamaged, StoreError
+from k12ai_ws.store.store import EventPage, Payload, PayloadPage, StoreDamaged, StoredEvent, StoreError
 from k12ai_ws.wire.filter import EventFilter, EventKey
 
 from .delivery import Piece, joined
@@ -214,8 +214,9 @@ class Feed:
                 await self._edge.moved()
             return
         group = [s for s in self._all() if s.cursor == low]
+        wanted = {s.wanted for s in group}
         try:
-            page = await self._read(group, low)
+            page = await self._read(wanted, low)
             missing = await missing_of(self._edge.store, group, low, page.prunings)
         except StoreDamaged as e:  # that does not heal: whoever waits for it is told, not kept waiting
             self._break_off(group, e)
@@ -231,7 +232,8 @@ class Feed:
         self._tell(missing, low, page.prunings)
         # The store may be ahead of the hub: what is not published yet comes live, or with the next page.
         scanned = min(page.scanned, self._edge.head, *(s.cursor for s in self._all() if s.cursor > low))
-        for piece in joined(self._due(current, page, scanned), self.frame):
+        chosen = len(current) == len(self._all()) and wanted == {s.wanted for s in current}
+        for piece in joined(self._due(current, page, scanned, chosen=chosen), self.frame):
             if not self._send(piece):
                 scanned = piece.last
                 break
@@ -261,28 +263,38 @@ class Feed:
         self._sink.end()
         self._edge.caught_up(self)  # nobody waits for it any more
 
-    async def _read(self, group: Sequence["Subscription[Feed]"], low: int) -> PayloadPage | EventPage:
-        """What these want next. Where there is nobody else, it is the store's choice alone, and nobody looks at it."""
+    async def _read(self, wanted: Collection[EventFilter], low: int) -> PayloadPage | EventPage:
+        """What comes next of these. Where there is nobody else, nobody looks at whose event it is."""
         if len(self._all()) == 1:
-            return await read_payloads(self._edge.store, group[0].wanted, low)
-        return await read_events(self._edge.store, {s.wanted for s in group}, low)
+            return await read_payloads(self._edge.store, next(iter(wanted)), low)
+        return await read_events(self._edge.store, wanted, low)
 
     def _due(
-        self, group: Sequence["Subscription[Feed]"], page: PayloadPage | EventPage, upto: int
+        self, group: Sequence["Subscription[Feed]"], page: PayloadPage | EventPage, upto: int, *, chosen: bool
     ) -> Sequence[Payload]:
-        """Those of the events up to that seq that one of the group wants, and that came for none of the others."""
+        """Those of the events up to that seq that one of the group wants, and that came for none of the others.
+        `chosen`: there are no others, and the store has read what these want.
+        """
         now = self._edge.now()
-        due: Sequence[Payload]
         if isinstance(page, PayloadPage):  # others, if there are any, began meanwhile, and had nothing yet
-            due = page.payloads if group else ()
-            if due and due[-1][0] > upto:
-                due = [one for one in due if one[0] <= upto]
-            if due:
-                group[0].last_sent = now
-            return due
+            due = list(page.payloads) if group else []
+        elif chosen:
+            due = [(e.seq, e.payload) for e in page.events]
+        else:
+            return self._sorted_out(group, page.events, upto)
+        while due and due[-1][0] > upto:
+            due.pop()
+        for subscription in group if due else ():
+            subscription.last_sent = now
+        return due
+
+    def _sorted_out(
+        self, group: Sequence["Subscription[Feed]"], events: Sequence[StoredEvent], upto: int
+    ) -> Sequence[Payload]:
+        now = self._edge.now()
         others = [s for s in self._all() if s not in group]
         due = []
-        for event in page.events:
+        for event in events:
             if event.seq > upto:
                 break
             wanting = [s for s in group if s.wants(event)]

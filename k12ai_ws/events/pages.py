@@ -15,7 +15,7 @@ async def read_payloads(store: Store, wanted: EventFilter, after: int) -> Payloa
     try:
         return await store.payloads(wanted, after, limit=PAGE_EVENTS)
     except StoreDamaged as e:
-        return PayloadPage((), _before(e, after))
+        return PayloadPage((), _before(e, after), store.prunings)
 
 
 async def read_events(store: Store, filters: Collection[EventFilter], after: int) -> EventPage:
@@ -38,7 +38,7 @@ async def _page(store: Store, wanted: EventFilter, after: int) -> EventPage:
     try:
         return await store.replay(wanted, after, limit=PAGE_EVENTS)
     except StoreDamaged as e:
-        return EventPage((), _before(e, after))
+        return EventPage((), _before(e, after), store.prunings)
 
 
 def _before(damage: StoreDamaged, after: int) -> int:

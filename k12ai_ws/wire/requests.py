@@ -8,7 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from .bodies import Fault, Json
@@ -58,6 +67,14 @@ class Request(BaseModel):
     """Base of all requests: strict types, no unknown fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few(cls, data: object) -> object:
+        """Before pydantic makes an error of each: of a hundred thousand that takes a third of a second."""
+        if isinstance(data, dict) and len(data) > MAX_FIELDS:
+            raise PydanticCustomError("too_long", f"there are {len(data)} fields: {MAX_FIELDS} are the most")
+        return data
 
 
 class Header(Request):

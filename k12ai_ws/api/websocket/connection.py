@@ -20,7 +20,7 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from .frames import CLOSE, PING, PONG, TEXT, close_frame, control_frame
 from .outgoing import BLOCKED, Outgoing
-from .reader import Message, MessageReader, Violation
+from .reader import FRAGMENT, Message, MessageReader, Violation
 
 READ_BYTES = 64 << 10
 TURN = 32
@@ -177,7 +177,7 @@ class Connection(Outgoing):
     def _take(self, message: Message) -> None:
         if message.opcode == CLOSE:
             self._answer_close(message.payload)
-        elif self._state is State.OPEN and self._listener is not None:
+        elif self._state is State.OPEN and self._listener is not None and message is not FRAGMENT:
             if message.opcode == PING:
                 self.send(control_frame(PONG, message.payload))
             elif message.opcode == PONG:

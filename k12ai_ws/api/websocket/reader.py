@@ -36,6 +36,10 @@ class Message(NamedTuple):
     payload: bytes
 
 
+FRAGMENT = Message(CONTINUATION, b"")
+"""A part of a message that is not whole yet: nothing to look at, but it took its time."""
+
+
 class MessageReader:
     """The reading half of one connection. A message may have `limit` bytes, all its fragments together."""
 
@@ -56,23 +60,22 @@ class MessageReader:
 
     def next(self) -> Message | None:
         """The next message, or None: feed more. Raises Violation; after that it must not be asked again."""
-        while True:
-            frame = self._frame()
-            if frame is None:
-                return None
-            first, payload = frame
-            opcode = first & 0x0F
-            if opcode >= CLOSE:
-                return Message(opcode, payload if opcode != CLOSE else _checked_close(payload))
-            if not first & FIN:
-                self._opcode = opcode or self._opcode
-                self._gathered = self._gathered if self._gathered is not None else bytearray()
-                self._gathered += payload
-                continue
-            if opcode == CONTINUATION and self._gathered is not None:
-                payload = bytes(self._gathered + payload)
-                opcode, self._opcode, self._gathered = self._opcode, CONTINUATION, None
-            return Message(opcode, payload if opcode == BINARY else _checked_text(payload))
+        frame = self._frame()
+        if frame is None:
+            return None
+        first, payload = frame
+        opcode = first & 0x0F
+        if opcode >= CLOSE:
+            return Message(opcode, payload if opcode != CLOSE else _checked_close(payload))
+        if not first & FIN:
+            self._opcode = opcode or self._opcode
+            self._gathered = self._gathered if self._gathered is not None else bytearray()
+            self._gathered += payload
+            return FRAGMENT
+        if opcode == CONTINUATION and self._gathered is not None:
+            payload = bytes(self._gathered + payload)
+            opcode, self._opcode, self._gathered = self._opcode, CONTINUATION, None
+        return Message(opcode, payload if opcode == BINARY else _checked_text(payload))
 
     def _frame(self) -> tuple[int, bytes] | None:
         """A frame's first byte and its payload, unmasked; None where it is not whole yet."""

@@ -57,7 +57,7 @@ class Resent:
 
         Full pieces that are all alike cannot be told apart, and count as a line that goes on.
         """
-        return self._last.endswith(b"\n") or (len(self._last) < self._piece_bytes and payload == self._first)
+        return payload == self._first and (self._last.endswith(b"\n") or len(self._last) < self._piece_bytes)
 
     def _was_seen(self, stamp: bytes) -> bool:
         return stamp in self._seen or (len(self._seen) == _REMEMBERED and stamp < self._seen[0])

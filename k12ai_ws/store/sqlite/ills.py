@@ -51,6 +51,8 @@ def code_of(error: BaseException) -> str | None:
 
 def is_damage(error: BaseException) -> bool:
     """Whether the file is not what was written: reading it again gives the same."""
+    if isinstance(error, sqlite3.OperationalError) and str(error).startswith("Could not decode to UTF-8"):
+        return True  # Python's own: it has no code of SQLite's
     return isinstance(error, UnicodeDecodeError) or code_of(error) in BROKEN
 
 

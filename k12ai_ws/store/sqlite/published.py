@@ -9,6 +9,7 @@ read was damaged.
 """
 
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -59,6 +60,8 @@ class Mark:
     def __init__(self, store: Path, epoch: str, seq: int) -> None:
         self._epoch = epoch.encode()
         self._failed = False
+        self._store = store
+        self._identity = _identity(store)
         path, line = path_of(store), self._line(seq)
         try:
             fits = path.stat().st_size == len(line)
@@ -85,10 +88,23 @@ class Mark:
                 log.warning("the mark beside the event log cannot be written: %s", e)
             self._failed = True
 
+    def require_store(self) -> None:
+        """Raises OSError where the store's file is not where it was: the next server would not find what is written."""
+        with contextlib.suppress(FileNotFoundError):
+            if _identity(self._store) == self._identity:
+                return
+        text = f"{self._store} was moved or removed under the server: stop it, put the file back, and start it again"
+        raise OSError(errno.ESTALE, text)
+
     def close(self) -> None:
         """No further notes."""
         with contextlib.suppress(OSError):
             os.close(self._fd)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _make(path: Path, line: bytes) -> None:

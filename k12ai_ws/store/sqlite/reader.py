@@ -37,11 +37,13 @@ class Facts:
         self.known: dict[tuple[int, str], EventKey] = {}
         """By the number of the job, and the type."""
 
-    def key(self, connection: sqlite3.Connection, job_no: int, kind: str) -> EventKey:
-        """The key of an event of that job and type, looked up; it is known from then on."""
+    def key(self, connection: sqlite3.Connection, job_no: int, kind: str) -> EventKey | None:
+        """The key of an event of that job and type, looked up; it is known from then on. None: there is no such job."""
         row = connection.execute(
             "SELECT user, service_uuid, service_name, job_id FROM jobs WHERE no = ?", (job_no,)
         ).fetchone()
+        if row is None:
+            return None
         if len(self.known) >= REMEMBERED:
             self.known.clear()
         key = self.known[job_no, kind] = EventKey(kind, "framework", *row)
@@ -65,8 +67,14 @@ def read_events(connection: sqlite3.Connection, facts: Facts, wanted: EventFilte
         keys = _keys(connection, facts, wanted, after, page)
     finally:
         connection.execute("COMMIT")
-    events = [StoredEvent(seq, key, payload) for (seq, payload), key in zip(page.payloads, keys, strict=True)]
-    return EventPage(events, page.scanned, page.prunings)
+    scanned = page.scanned
+    if len(keys) < len(page.payloads):
+        broken = page.payloads[len(keys)][0]
+        if not keys:
+            raise _overwritten(broken)
+        scanned = broken - 1
+    events = [StoredEvent(seq, key, payload) for (seq, payload), key in zip(page.payloads, keys, strict=False)]
+    return EventPage(events, scanned, page.prunings)
 
 
 def _payloads(connection: sqlite3.Connection, wanted: EventFilter, after: int, limit: int) -> PayloadPage:
@@ -84,7 +92,7 @@ def _payloads(connection: sqlite3.Connection, wanted: EventFilter, after: int, l
             for seq, payload, crc in connection.execute(statement, [start, upto, *values, limit - len(found)]):
                 if type(payload) is not bytes or (crc32(payload, seq) != crc and crc is not None):
                     if not found:  # nobody is shown other bytes than the first reader
-                        raise StoreDamaged(f"event {seq} was overwritten on the disk: {REPAIR}", seq)
+                        raise _overwritten(seq)
                     return PayloadPage(found, seq - 1, prunings)
                 found.append((seq, payload))
                 size += len(payload)
@@ -105,13 +113,26 @@ def _payloads(connection: sqlite3.Connection, wanted: EventFilter, after: int, l
 def _keys(
     connection: sqlite3.Connection, facts: Facts, wanted: EventFilter, after: int, page: PayloadPage
 ) -> list[EventKey]:
-    """Of the page's events, in their order; to be read within the same transaction."""
+    """Of the page's events, in their order, up to one that was overwritten; read within the same transaction."""
+    keys: list[EventKey] = []
     if not page.payloads:
-        return []
+        return keys
     statement, values = _query("e.job_no, e.type", wanted)
-    rows = connection.execute(statement, [after, page.payloads[-1][0], *values, len(page.payloads)])
     known = facts.known
-    return [known.get(pair) or facts.key(connection, *pair) for pair in rows]
+    try:
+        for pair in connection.execute(statement, [after, page.payloads[-1][0], *values, len(page.payloads)]):
+            key = known.get(pair) or facts.key(connection, *pair)
+            if key is None:
+                break
+            keys.append(key)
+    except FAULTS as e:
+        if not is_damage(e):
+            raise
+    return keys
+
+
+def _overwritten(seq: int) -> StoreDamaged:
+    return StoreDamaged(f"event {seq} was overwritten on the disk: {REPAIR}", seq)
 
 
 def _query(chosen: str, wanted: EventFilter) -> tuple[str, list[object]]:

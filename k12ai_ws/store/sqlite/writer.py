@@ -185,6 +185,7 @@ class Writer:
 
     def _take(self, step: _Step) -> None:
         try:
+            self._mark.require_store()
             result, error = step.work(self._connection), None
         except Exception as e:  # noqa: BLE001 - whoever asked hears of it; this thread must go on
             result, error = None, explain(e)
@@ -210,6 +211,7 @@ class Writer:
         """Stores all of them, or none; the error."""
         committing = False
         try:
+            self._mark.require_store()
             self._connection.execute("BEGIN IMMEDIATE")
             stored = self._changes.write([request.change for request in requests], self._next_seq)
             committing = True

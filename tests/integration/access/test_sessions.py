@@ -101,10 +101,11 @@ async def test_its_end_ends_what_is_open(school, origin, known) -> None:
     assert (await page.get(SESSION)).status == 401
 
 
-async def test_the_pages_next_login_ends_it(school, origin, known) -> None:
+@pytest.mark.parametrize("header", [OWN, {}], ids=["with the header", "as documented"])
+async def test_the_pages_next_login_ends_it(school, origin, known, header) -> None:
     first = await cookie_of(school.stranger, token=school.tokens["ann"])
     page = known(school.stranger, None, Cookie=first, Origin=origin)
-    second = SimpleCookie((await page.post(SESSION, {"token": school.tokens["bob"]}, **OWN)).headers["Set-Cookie"])
+    second = SimpleCookie((await page.post(SESSION, {"token": school.tokens["bob"]}, **header)).headers["Set-Cookie"])
     assert (await school.stranger.get(SESSION, Cookie=first)).status == 401
     reply = await school.stranger.get(SESSION, Cookie=f"k12ai_session={second['k12ai_session'].value}")
     assert reply.body["session"]["user"] == "bob"

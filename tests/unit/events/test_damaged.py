@@ -8,6 +8,7 @@ import pytest
 from k12ai_ws.wire.filter import EventFilter
 
 from .conftest import plain
+from .test_missed import missed, prune_logs
 
 
 def damaged(name, error) -> bytes:
@@ -120,3 +121,20 @@ async def test_one_that_unsubscribes_meanwhile_takes_the_reason_with_it(
     await until(lambda: len(reader.frames) == 3)
     assert told(reader) == [4, 5, 6]
     assert not reader.ended
+
+
+@pytest.mark.parametrize("broken", [5, 6])
+async def test_what_was_removed_before_it_is_told_too(log, hub, store, new_reader, spoil, until, broken: int) -> None:
+    await log.append(4, kind="log", text="good")
+    await log.append(2, text="good")
+    spoil(broken)
+    reader = new_reader()
+    feed = hub.attach(reader, plain, missed, damaged)
+    prunings = store.prunings
+    await prune_logs(store)
+    feed.add("s", EventFilter(types=frozenset({"log", "status"})), 0, prunings)
+    await until(lambda: reader.ended)
+    messages = [json.loads(frame) for frame in reader.frames]
+    told = [m["missed"] if "missed" in m else m.get("broken") or m["seq"] for m in messages]
+    assert told == ["s", *range(5, broken + 1)]
+    hub.detach(feed)

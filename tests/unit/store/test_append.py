@@ -289,3 +289,21 @@ async def test_what_is_secret_stands_in_no_file(store, make, path) -> None:
     assert (await store.job(change.record.job_id)).secrets == ()
     await store.close()
     assert not [f.name for f in path.parent.iterdir() if f.is_file() and b"hunter2" in f.read_bytes()]
+
+
+async def test_a_file_that_was_moved_under_the_store_takes_nothing_more(open_store, path: Path, make) -> None:
+    store = await open_store()
+    heard = []
+    store.on_commit(lambda events: heard.extend(e.seq for e in events))
+    await store.append(make.change(1, "before"))
+    aside = path.with_name("aside")
+    path.rename(aside)
+    for put in (lambda: None, lambda: path.write_bytes(b"another")):
+        put()
+        with pytest.raises(StoreError, match="was moved or removed under the server"):
+            await store.append(make.change(1, "lost"))
+        with pytest.raises(StoreError, match="was moved or removed under the server"):
+            await store.probe()
+    aside.rename(path)
+    assert [e.seq for e in await store.append(make.change(1, "after"))] == [2]
+    assert heard == [1, 2]

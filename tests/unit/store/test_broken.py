@@ -346,3 +346,21 @@ async def test_a_file_that_may_only_be_read_is_refused_before_anything_runs(path
             await open_it(path)
     finally:
         path.parent.chmod(0o700)
+
+
+@pytest.mark.parametrize("column", ["job_no = 777", "type = CAST(x'ff41' AS TEXT)"])
+async def test_an_event_whose_facts_were_overwritten_ends_the_page_before_it(path: Path, killed, column: str) -> None:
+    store = await open_it(path)
+    await store.close()
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(f"UPDATE events SET {column} WHERE seq = 50")
+    connection.close()
+    store = await open_it(path)
+    before = await store.replay(EventFilter(), 0)
+    assert ([e.seq for e in before.events], before.scanned) == (list(range(1, 50)), 49)
+    with pytest.raises(StoreDamaged, match="event 50 was overwritten") as raised:
+        await store.replay(EventFilter(), 49)
+    assert raised.value.seq == 50
+    assert store.damage == str(raised.value)
+    await store.close()

@@ -55,6 +55,12 @@ def test_a_file_of_one_line_without_its_end_that_begins_again_is_left_out():
     assert kept([line(1), (2, b"a bar"), (2, b"a bar"), line(3)]) == [line(1), (2, b"a bar"), line(3)]
 
 
+def test_two_lines_of_one_time_are_two_lines():
+    """A clock may be coarse."""
+    sent = [line(1), (2, b"one\n"), (2, b"other\n"), line(3)]
+    assert kept(sent) == sent
+
+
 def test_a_line_that_goes_on_after_a_repetition_keeps_its_pieces():
     assert kept([line(1), *LONG[:2], line(1), *LONG, line(3)]) == [line(1), *LONG, line(3)]
     alike = [(2, b"x" * FULL)] * 4
