@@ -358,7 +358,10 @@ async def test_an_event_whose_facts_were_overwritten_ends_the_page_before_it(pat
     connection.close()
     store = await open_it(path)
     before = await store.replay(EventFilter(), 0)
-    assert ([e.seq for e in before.events], before.scanned) == (list(range(1, 50)), 49)
+    assert ([e.seq for e in before.events], before.scanned) == (
+        [n for n in range(1, 50) if n % 3 != 1],
+        49,
+    )  # the others are log lines
     with pytest.raises(StoreDamaged, match="event 50 was overwritten") as raised:
         await store.replay(EventFilter(), 49)
     assert raised.value.seq == 50
