@@ -102,6 +102,10 @@ def load_settings(config: Path | None = None, overrides: dict[str, Any] | None =
             first = super().settings_customise_sources(settings_cls, *sources, **named)
             return first if config is None else (*first, TomlConfigSettingsSource(settings_cls, config))
 
+    for name in os.environ:
+        section, nested, _ = name.removeprefix("K12AI_").partition("__")
+        if name.startswith("K12AI_") and nested and section.lower() not in Settings.model_fields:
+            raise SettingsError(f"wrong environment: {name}: there is no section [{section.lower()}]")
     if config is not None and not config.is_file():
         raise SettingsError(f"there is no configuration file {config}")
     try:

@@ -98,11 +98,11 @@ class FrameworkRequest(Request):
     @field_validator("log_rules", mode="before")
     @classmethod
     def _rules(cls, value: object) -> object:
-        if value is not None and not isinstance(value, list):
+        if not isinstance(value, list):
             raise PydanticCustomError(
                 "rule", f'must be a list of up to {MAX_LOG_RULES} rules, such as [{{"pattern": "loss=(?P<loss>.+)"}}]'
             )
-        if value is not None and len(value) > MAX_LOG_RULES:
+        if len(value) > MAX_LOG_RULES:
             raise PydanticCustomError("too_long", f"there are {len(value)} rules: {MAX_LOG_RULES} are the most")
         return value
 

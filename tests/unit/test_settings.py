@@ -111,6 +111,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ("K12AI_JOBS__MAX_RUNNING", "", "jobs.max_running"),
         ("K12AI_JOBS__MAX_RUNING", "1", "jobs.max_runing"),
         ("K12AI_LANGUAGE", "xx", "language"),
+        ("K12AI_LIMIT__MAX_CONNECTIONS", "5", r"there is no section \[limit\]"),
     ],
 )
 def test_a_wrong_environment_is_refused(monkeypatch, name: str, value: str, named: str) -> None:

@@ -143,6 +143,7 @@ def _errors(described: Described) -> dict[str, Schema]:
     by_status.setdefault(404, []).append(Code.NOT_FOUND)
     by_status.setdefault(405, []).append(Code.VALUE_INVALID)
     by_status.setdefault(503, []).append(Code.UNKNOWN)
+    by_status |= {408: [Code.VALUE_INVALID], 414: [Code.PAYLOAD_TOO_LARGE], 431: [Code.PAYLOAD_TOO_LARGE]}
     if described.operation_id == "openChannel":
         by_status[426] = [Code.VALUE_INVALID]
     return {

@@ -178,6 +178,12 @@ async def test_what_is_no_login(school) -> None:
         assert school.tokens["ann"] not in json.dumps(reply.message)
 
 
+async def test_a_stranger_sends_no_large_body(school) -> None:
+    reply = await school.stranger.post(SESSION, {"token": "x" * 20_000})
+    assert (reply.status, reply.message["error"]["code"]) == (413, 100011)
+    assert "16384 are allowed" in reply.message["error"]["message"]
+
+
 async def test_no_other_page_logs_anybody_in(school) -> None:
     """Else it could have somebody work in a session of the attacker's."""
     reply = await school.stranger.post(SESSION, {"token": school.tokens["ann"]}, Origin="http://evil.example")
