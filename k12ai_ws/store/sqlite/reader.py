@@ -87,8 +87,8 @@ def _payloads(connection: sqlite3.Connection, wanted: EventFilter, after: int, l
     size, upto = 0, after
     # Of one job, what fills a page is looked for near by first: finding the end of a span takes time for each event.
     for span in (limit, SPAN - limit) if wanted.job_id is not None and limit < SPAN else (SPAN,):
-        start, upto = upto, _upto(connection, wanted.job_id, upto, head, span)
         try:
+            start, upto = upto, _upto(connection, wanted.job_id, upto, head, span)
             for seq, payload, crc in connection.execute(statement, [start, upto, *values, limit - len(found)]):
                 if type(payload) is not bytes or (crc32(payload, seq) != crc and crc is not None):
                     if not found:  # nobody is shown other bytes than the first reader
