@@ -14,16 +14,8 @@ from k12ai_ws.store.store import StoreDamaged
 from k12ai_ws.wire.bodies import ACKNOWLEDGED, Body, Fault, Info
 from k12ai_ws.wire.codes import Code, Language
 from k12ai_ws.wire.envelope import with_id
-from k12ai_ws.wire.requests import (
-    ChannelStatsRequest,
-    Empty,
-    Header,
-    Refusal,
-    SubscribeRequest,
-    parse_object,
-    refuse,
-    validate,
-)
+from k12ai_ws.wire.objects import parse_object
+from k12ai_ws.wire.requests import ChannelStatsRequest, Empty, Header, Refusal, SubscribeRequest, refuse, validate
 
 from .connections import Connections
 from .context import Context

@@ -5,8 +5,9 @@ import asyncio
 from k12ai_ws.access.scope import narrow_user, visible
 from k12ai_ws.wire.bodies import Fault, Info
 from k12ai_ws.wire.codes import Code
+from k12ai_ws.wire.objects import parse_object
 from k12ai_ws.wire.queries import JobsQuery
-from k12ai_ws.wire.requests import StatsRequest, parse_object, refuse, validate
+from k12ai_ws.wire.requests import StatsRequest, refuse, validate
 from k12ai_ws.wire.status import JobStatus
 
 from .context import Answer

@@ -14,8 +14,8 @@ from .connections import Connections
 from .context import Context
 from .entry import SUBPROTOCOL, enter, subprotocols
 from .identified import Identified
+from .languages import preferred_language
 from .operations import Operations
-from .rest import preferred_language
 from .safety import ANSWERS, of_fault
 from .websocket.connection import Connection
 from .websocket.upgrade import is_key, upgrade

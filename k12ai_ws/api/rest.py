@@ -14,13 +14,14 @@ from tornado.web import HTTPError, stream_request_body
 
 from k12ai_ws.access.principal import Caller, Principal
 from k12ai_ws.wire.bodies import Body
-from k12ai_ws.wire.codes import LANGUAGES, Code, Language
+from k12ai_ws.wire.codes import Code, Language
 from k12ai_ws.wire.requests import Empty, Refusal, refuse, validate
 
 from .context import Answer, Context
 from .door import UNBOUNDED, lingering, unbounded
 from .entry import enter, is_secure
 from .identified import Identified
+from .languages import preferred_language
 from .operations import Operations
 from .refused import refused_by_tornado
 from .safety import ANSWERS, HSTS, cors, of_fault
@@ -37,22 +38,6 @@ MOST_DIGITS = 20
 """Of a Content-Length that are looked at: Python takes no more than some thousands for a number."""
 
 log = logging.getLogger(__name__)
-
-
-def preferred_language(header: str | None, default: Language) -> Language:
-    """The best of our languages that an Accept-Language header (RFC 9110, 12.5.4) names, or `default`."""
-    best, weight = default, 0.0
-    for part in (header or "").split(","):
-        tag, _, parameter = part.strip().partition(";")
-        quality = parameter.strip().removeprefix("q=")
-        try:
-            q = float(quality) if quality else 1.0
-        except ValueError:
-            continue
-        language = next((one for one in LANGUAGES if tag.lower().split("-")[0] == one), None)
-        if language is not None and q > weight:
-            best, weight = language, q
-    return best
 
 
 @stream_request_body

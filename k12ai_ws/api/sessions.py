@@ -7,7 +7,8 @@ from k12ai_ws.access.principal import Kind, Principal
 from k12ai_ws.wire.bodies import Info, Json
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.envelope import rfc3339
-from k12ai_ws.wire.requests import SessionRequest, parse_object, refuse, validate
+from k12ai_ws.wire.objects import parse_object
+from k12ai_ws.wire.requests import SessionRequest, refuse, validate
 
 from .context import Answer
 from .entry import is_secure

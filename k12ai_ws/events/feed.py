@@ -20,7 +20,7 @@ from .delivery import Piece, joined
 from .edge import Edge
 from .index import Framing
 from .missed import Damaged, Missed, missing_of
-from .pages import read_events, read_payloads
+from .pages import read_page
 from .sink import Sink
 from .subscription import Subscription
 
@@ -216,7 +216,7 @@ class Feed:
         group = [s for s in self._all() if s.cursor == low]
         wanted = {s.wanted for s in group}
         try:
-            page = await self._read(wanted, low)
+            page = await read_page(self._edge.store, wanted, low, alone=len(self._all()) == 1)
             missing = await missing_of(self._edge.store, group, low, page.prunings)
         except StoreDamaged as e:  # that does not heal: whoever waits for it is told, not kept waiting
             self._break_off(group, e)
@@ -262,12 +262,6 @@ class Feed:
         self._ended = True
         self._sink.end()
         self._edge.caught_up(self)  # nobody waits for it any more
-
-    async def _read(self, wanted: Collection[EventFilter], low: int) -> PayloadPage | EventPage:
-        """What comes next of these. Where there is nobody else, nobody looks at whose event it is."""
-        if len(self._all()) == 1:
-            return await read_payloads(self._edge.store, next(iter(wanted)), low)
-        return await read_events(self._edge.store, wanted, low)
 
     def _due(
         self, group: Sequence["Subscription[Feed]"], page: PayloadPage | EventPage, upto: int, *, chosen: bool

@@ -10,18 +10,23 @@ PAGE_BYTES = 1 << 20
 """What a reader that catches up holds of the log at most, and beside it one page of the store."""
 
 
-async def read_payloads(store: Store, wanted: EventFilter, after: int) -> PayloadPage:
-    """What one filter lets through. Raises as `read_events`."""
+async def read_page(
+    store: Store, filters: Collection[EventFilter], after: int, *, alone: bool
+) -> PayloadPage | EventPage:
+    """What any of the filters lets through. `alone`: there is one, and nobody looks at whose the events are. Raises
+    StoreError; StoreDamaged where the very next event cannot be read.
+    """
+    return await (_payloads(store, next(iter(filters)), after) if alone else _events(store, filters, after))
+
+
+async def _payloads(store: Store, wanted: EventFilter, after: int) -> PayloadPage:
     try:
         return await store.payloads(wanted, after, limit=PAGE_EVENTS)
     except StoreDamaged as e:
         return PayloadPage((), _before(e, after), store.prunings)
 
 
-async def read_events(store: Store, filters: Collection[EventFilter], after: int) -> EventPage:
-    """What any of the filters lets through, with the events' keys. Raises StoreError; StoreDamaged where the very next
-    event cannot be read.
-    """
+async def _events(store: Store, filters: Collection[EventFilter], after: int) -> EventPage:
     merged: Sequence[StoredEvent] | None = None
     scanned, prunings = after, 0
     for wanted in filters:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
-import orjson
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -284,19 +283,3 @@ def validate(model: type[R], data: Mapping[str, Any]) -> R:
         fields = fields_of(e)
         missing = all(f["type"] == "missing" for f in fields)
         raise refuse(Code.KEY_MISSING if missing else Code.VALUE_INVALID, message_of(fields), fields=fields) from None
-
-
-def parse_object(raw: bytes) -> dict[str, Any]:
-    """The JSON object in `raw`, or a Refusal with 100103."""
-    try:
-        data = orjson.loads(raw)
-    except orjson.JSONDecodeError as e:
-        raise refuse(Code.NOT_JSON, f"the request is not JSON: {e}") from None
-    if not isinstance(data, dict):
-        raise refuse(Code.NOT_JSON, f"the request must be a JSON object, not {_json_type(data)}")
-    return data
-
-
-def _json_type(value: Json) -> str:
-    names = {list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
-    return names.get(type(value), "null")

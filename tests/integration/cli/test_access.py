@@ -64,7 +64,7 @@ async def test_a_job_from_start_to_end_with_a_token(locked) -> None:
 
 async def test_a_revoked_token_ends_a_watch(locked, tmp_path) -> None:
     k12ai, token = locked
-    watch = await k12ai.begin("watch", "--json", K12AI_TOKEN=token)
+    watch = await k12ai.begin("watch", "--json", "--after", "start", K12AI_TOKEN=token)
     started = await k12ai("run", "toy", "train", "--uuid", "p", K12AI_TOKEN=token)
     assert started.code == 0, started.err
     await watch.until("finished")

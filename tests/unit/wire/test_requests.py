@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k12ai_ws.wire.codes import Code
+from k12ai_ws.wire.objects import parse_object
 from k12ai_ws.wire.queries import AllEventsQuery, EventsQuery, JobsQuery
 from k12ai_ws.wire.requests import (
     MAX_FIELDS,
@@ -21,7 +22,6 @@ from k12ai_ws.wire.requests import (
     StatsRequest,
     SubscribeRequest,
     message_of,
-    parse_object,
     validate,
 )
 
