@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .book import Book, Session, Token, User
-from .private import make_private
+from .private import identity_of, make_private, sync
 
 NAME = "access.sqlite3"
 LOCKED = "access.locked"
@@ -74,9 +74,9 @@ class AccessFile:
                 self._db.execute("PRAGMA journal_mode = DELETE")  # all is in this one file, and lost with no other
                 self._db.execute("PRAGMA synchronous = FULL")
             self._refuse_version()
-            found = path.stat()
+            identity = identity_of(path)
             self._seen = self._data_version()
-            self._identity = (found.st_dev, found.st_ino)
+            self._identity = identity
         except (OSError, sqlite3.Error) as e:
             self._db.close()
             raise AccessError(f"the access file {path} cannot be used: {e}; {MEND}") from e
@@ -128,8 +128,7 @@ class AccessFile:
         where no file is there to be read: what was read last then still holds.
         """
         try:
-            found = self.path.stat()
-            if (found.st_dev, found.st_ino) != self._identity:
+            if identity_of(self.path) != self._identity:
                 old = self._db
                 try:
                     self._open()
@@ -273,8 +272,4 @@ def _make(path: Path) -> None:
             os.link(new, path)
     finally:
         new.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)

@@ -1,4 +1,4 @@
-"""Files that are their owner's alone: tokens, requests and logs."""
+"""Files that are their owner's alone (tokens, requests, logs): made, known again, kept by the disk."""
 
 import os
 from pathlib import Path
@@ -14,3 +14,18 @@ def make_private(path: Path) -> None:
         for one in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
             if one.is_file():
                 one.chmod(0o600)
+
+
+def identity_of(path: Path) -> tuple[int, int]:
+    """Device and inode: whether the file of this name is still the same one. Raises OSError."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def sync(path: Path) -> None:
+    """A file's bytes, or a folder's names, reach the disk. Raises OSError."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from k12ai_ws.access.private import sync
 from k12ai_ws.store.store import StoreError
 
 from .ills import FAULTS, Subject, explain, the_backup, the_store
@@ -39,7 +40,7 @@ def back_up(store: Path, target: Path, *, force: bool = False) -> Soundness:
     with _copy(store, target.with_name(target.name + PARTIAL), subject) as partial:
         found = verify(partial, subject=subject)
         refuse_loss(store, found.epoch, found.head, mark)  # it may be to replace one that has these events
-        _sync(partial)
+        sync(partial)
         _place(partial, target, force=force)
     return found
 
@@ -75,7 +76,7 @@ def restore(store: Path, source: Path, *, new_epoch: Callable[[], str], aside: P
         found = verify(copy, subject=subject)
         with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as connection:
             connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch := new_epoch(),))
-        _sync(copy)
+        sync(copy)
         if files_of(store):
             _keep(store, aside)
         # In this order: a server that starts after a kill at any point finds the old log, says that its end is missing,
@@ -85,7 +86,7 @@ def restore(store: Path, source: Path, *, new_epoch: Callable[[], str], aside: P
         copy.replace(store)
         path_of(store).unlink(missing_ok=True)  # not written over: it is kept too
         Mark(store, epoch, found.head).close()
-        _sync(store.parent)
+        sync(store.parent)
     return found._replace(epoch=epoch)
 
 
@@ -124,7 +125,7 @@ def _place(partial: Path, target: Path, *, force: bool) -> None:
             raise StoreError(f"{target} is there already: choose another name, or replace it with --force") from None
         except OSError:  # a filesystem without links
             partial.rename(target)
-    _sync(target.parent)
+    sync(target.parent)
 
 
 def _keep(store: Path, aside: Path) -> None:
@@ -135,14 +136,5 @@ def _keep(store: Path, aside: Path) -> None:
             os.link(path, aside / path.name)
         except OSError:  # a filesystem without links
             shutil.copy2(path, aside / path.name)
-            _sync(aside / path.name)
-    _sync(aside)
-
-
-def _sync(path: Path) -> None:
-    """A file's bytes, or a folder's names, reach the disk."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+            sync(aside / path.name)
+    sync(aside)

@@ -16,6 +16,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from k12ai_ws.access.private import identity_of
 from k12ai_ws.store.store import StoreError
 
 SUFFIX = "-head"
@@ -61,7 +62,7 @@ class Mark:
         self._epoch = epoch.encode()
         self._failed = False
         self._store = store
-        self._identity = _identity(store)
+        self._identity = identity_of(store)
         path, line = path_of(store), self._line(seq)
         try:
             fits = path.stat().st_size == len(line)
@@ -91,7 +92,7 @@ class Mark:
     def require_store(self) -> None:
         """Raises OSError where the store's file is not where it was: the next server would not find what is written."""
         with contextlib.suppress(FileNotFoundError):
-            if _identity(self._store) == self._identity:
+            if identity_of(self._store) == self._identity:
                 return
         text = f"{self._store} was moved or removed under the server: stop it, put the file back, and start it again"
         raise OSError(errno.ESTALE, text)
@@ -100,11 +101,6 @@ class Mark:
         """No further notes."""
         with contextlib.suppress(OSError):
             os.close(self._fd)
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino
 
 
 def _make(path: Path, line: bytes) -> None:
