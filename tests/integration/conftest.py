@@ -355,11 +355,13 @@ class Client:
         return events
 
     async def until_printed(self, job_id: str, count: int) -> None:
-        """Polls until the server has stored so many lines of the job."""
-        deadline = time.monotonic() + PATIENCE_S
+        """Polls until the server has stored so many lines of the job; fails at once where it ended with fewer."""
+        deadline, over = time.monotonic() + PATIENCE_S, False
         while len(lines := await self.lines(job_id)) < count:
+            assert not over, f"the job ended with {len(lines)} lines: {await self.events(job_id, 'error,status')}"
             assert time.monotonic() < deadline, f"only {len(lines)} lines"
             await asyncio.sleep(0.02)
+            over = (await self.job(job_id))["status"]["value"] in TERMINAL
 
     async def lines(self, job_id: str, stream: str = "stdout") -> list[str]:
         """What the job printed, as its log events give it."""

@@ -135,14 +135,15 @@ async def test_stop_of_a_job_that_does_not_want_to(client):
 
 
 async def test_stop_ends_the_whole_tree(client, tmp_path):
-    tag = f"k12ai-tree-{os.getpid()}-{tmp_path.name}"
-    deep = f"import os, subprocess, sys, time; n = int(sys.argv[1])\nos.setsid()\nTAG = '{tag}'\n"
-    deep += "if n: subprocess.Popen([sys.executable, '-c', open('deep.py').read(), str(n - 1)])\ntime.sleep(60)"
+    tag, up = f"k12ai-tree-{os.getpid()}-{tmp_path.name}", tmp_path / "up"
+    up.mkdir()
+    deep = f"import os, pathlib, subprocess, sys, time; n = int(sys.argv[1])\nos.setsid()\nTAG = '{tag}'\n"
+    deep += "if n: subprocess.Popen([sys.executable, '-c', open('deep.py').read(), str(n - 1)])\n"
+    deep += f"pathlib.Path({str(up)!r}, str(n)).touch()\ntime.sleep(60)"
     script = (
-        f"import subprocess, sys, time\nopen('deep.py', 'w').write({deep!r})\n"
+        f"import os, subprocess, sys, time\nopen('deep.py', 'w').write({deep!r})\n"
         "subprocess.Popen([sys.executable, '-c', open('deep.py').read(), '3'])\n"
-        f"while sum({tag!r} in c for c in map(lambda p: open(p, errors='replace').read(), __import__('glob').glob("
-        "'/proc/[0-9]*/cmdline'))) < 5: time.sleep(0.02)\n"
+        f"while len(os.listdir({str(up)!r})) < 4: time.sleep(0.02)\n"
         "print('up', flush=True)\ntime.sleep(60)"
     )
 
