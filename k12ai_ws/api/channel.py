@@ -143,7 +143,7 @@ class Channel:
         if self._connection.closing:  # nobody would hear what came of it
             return
         tag, op, request_id, data = "channel", "", None, {}  # type: tuple[str, str, str | None, dict[str, Any]]
-        caller = self.caller
+        caller, began = self.caller, self._connections.now()
         try:
             self.context.gate.spend(self.operations.known(self.caller))
             if not text:
@@ -154,8 +154,8 @@ class Channel:
             frame_id = f"{self.request_id}/{request_id or ''}"
             caller = replace(caller, request_id=frame_id)
             note(request_id=frame_id, job_id="", user="")
-            log.debug("a frame asks for %s %s", tag, op)
             await self._handle(header, data, caller)
+            self._told(tag, op, "answered", began)
         except Exception as e:  # noqa: BLE001 - Operations.fault reports what nobody expected
             if isinstance(e, Refusal) and e.fault.code == Code.NOT_ALLOWED:
                 self.context.gate.denied(caller, f"{tag}.{op}", e.fault.code)
@@ -164,6 +164,17 @@ class Channel:
                 e, tag=tag, op=op, language=self.language, user=user, service_uuid=service_uuid
             )
             self._send(with_id(answer.payload, request_id))
+            code = e.fault.code if isinstance(e, Refusal) else Code.UNKNOWN
+            self._told(tag, op, f"refused with {int(code)}", began)
+
+    def _told(self, tag: str, op: str, outcome: str, began: float) -> None:
+        """The log's line about a frame; of one that only asks whether the server lives, for who looks for it."""
+        level = logging.DEBUG if (tag, op) == ("channel", "ping") else logging.INFO
+        if log.isEnabledFor(level):
+            seconds = self._connections.now() - began
+            op = op or "?"  # it was not read so far
+            fields = {"tag": tag, "op": op, "outcome": outcome, "seconds": round(seconds, 6)}
+            log.log(level, "frame %s %s %s in %.1f ms", tag, op, outcome, 1000 * seconds, extra={"fields": fields})
 
     async def _handle(self, header: Header, data: dict[str, Any], caller: Caller) -> None:
         match header.tag, header.op:

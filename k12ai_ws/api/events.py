@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import orjson
 
-from k12ai_ws.access.scope import narrow, visible
+from k12ai_ws.access.scope import narrow
 from k12ai_ws.events.feed import Framing
 from k12ai_ws.wire.bodies import Body, Info, Json
 from k12ai_ws.wire.codes import Code
@@ -173,7 +173,7 @@ class JobEventsHandler(EventsHandler):
     async def _get(self, job_id: str) -> Answer | None:
         query = self.query(EventsQuery)
         place = self._place(query, live=False)  # before the job: one that has not ended then ends after it
-        record = visible(self.principal, await self.context.store.job(job_id), job_id)
+        record = await self.operations.job(job_id, self.principal)
         wanted = EventFilter(job_id=job_id, types=query.types)
         whose = {n: getattr(record, n) for n in ("user", "service_uuid", "service_name", "job_id")}
         return await self._answer(query, place, wanted, record, whose)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from k12ai_ws.access.scope import narrow_user, visible
+from k12ai_ws.access.scope import narrow_user
 from k12ai_ws.wire.bodies import Fault, Info
 from k12ai_ws.wire.codes import Code
 from k12ai_ws.wire.objects import parse_object
@@ -87,7 +87,7 @@ class JobHandler(RestHandler):
         await self.guarded(self._get(job_id))
 
     async def _get(self, job_id: str) -> Answer:
-        record = visible(self.principal, await self.context.store.job(job_id), job_id)
+        record = await self.operations.job(job_id, self.principal)
         places = self.context.jobs.places() if record.status is JobStatus.QUEUED else {}
         return Answer(
             self.context.message(

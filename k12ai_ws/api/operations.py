@@ -12,7 +12,7 @@ import orjson
 from k12ai_ws.access.file import AccessError
 from k12ai_ws.access.principal import Caller, Kind, Principal
 from k12ai_ws.access.redaction import hide_in
-from k12ai_ws.access.scope import require_user
+from k12ai_ws.access.scope import require_user, visible
 from k12ai_ws.launchers.launcher import LaunchError
 from k12ai_ws.serverlog import note
 from k12ai_ws.store.store import StoreDamaged, StoreError
@@ -20,6 +20,7 @@ from k12ai_ws.wire.bodies import Fault, Info, Json
 from k12ai_ws.wire.codes import Code, Language, describe, http_status
 from k12ai_ws.wire.envelope import encode
 from k12ai_ws.wire.filter import EventKey
+from k12ai_ws.wire.job import JobRecord
 from k12ai_ws.wire.requests import FrameworkRequest, Refusal, StatsRequest, refuse, validate
 
 from .context import Answer, Context
@@ -80,6 +81,14 @@ class Operations:
         if caller.principal is None:
             raise self._context.gate.missing()
         return caller.principal
+
+    async def job(self, job_id: str, principal: Principal) -> JobRecord:
+        """The job that is asked for; the log's lines about the request name it from here on. Raises Refusal (100205)
+        where there is none, or it is somebody else's.
+        """
+        record = visible(principal, await self._context.store.job(job_id), job_id)
+        note(job_id=record.job_id, user=record.user)
+        return record
 
     async def authorise_stats(self, request: StatsRequest, caller: Caller) -> Caller:
         """Who asks for statistics: the caller, or the password user that the request names, where the operator made

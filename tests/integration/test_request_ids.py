@@ -50,9 +50,18 @@ async def test_a_frame_is_named_by_its_connection_and_its_own_id(client, caplog)
     seen = watched(caplog)
     channel = await client.channel(X_Request_ID="conn")
     assert (await channel.ping("7"))["id"] == "7"
-    await channel.ask(client.order("train.start", user="ann") | {"tag": "framework", "id": "8"})
-    asked = {about.request_id: record.getMessage() for record, about in seen if "a frame asks" in record.getMessage()}
-    assert asked == {"conn/7": "a frame asks for channel ping", "conn/8": "a frame asks for framework train.start"}
+    started = await channel.ask(client.order("train.start", user="ann") | {"tag": "framework", "id": "8"})
+    await channel.ask({"tag": "channel", "op": "unsubscribe", "id": "9"})
+    channel.send("no JSON")
+    assert (await channel.next())["error"]["code"] == 100103
+    told = [(record, about) for record, about in seen if record.getMessage().startswith("frame ")]
+    assert [(r.levelname, r.fields["op"], r.fields["outcome"], *a) for r, a in told] == [
+        ("DEBUG", "ping", "answered", "conn/7", "", ""),
+        ("INFO", "train.start", "answered", "conn/8", started["job_id"], "ann"),
+        ("INFO", "unsubscribe", "refused with 100205", "conn/9", "", ""),
+        ("INFO", "?", "refused with 100103", "conn", "", ""),
+    ]
+    await client.until(started["job_id"])
 
 
 async def test_the_log_says_who_asked_and_which_job(client, caplog) -> None:
@@ -68,6 +77,12 @@ async def test_the_log_says_who_asked_and_which_job(client, caplog) -> None:
     assert {k: fields[k] for k in ("method", "path", "route", "status")} == {
         "method": "POST", "path": "/k12ai/framework/train", "route": "/k12ai/framework/{task}", "status": 202,
     }  # fmt: skip
+    for path in (f"/k12ai/framework/jobs/{job_id}", f"/k12ai/framework/jobs/{job_id}/events"):
+        await client.get(path, X_Request_ID="look")
+        about = next(a for record, a in reversed(seen) if record.getMessage().startswith(f"GET {path} 200"))
+        assert about == About("look", job_id, "ann")
+    await client.get(f"/k12ai/framework/jobs/{'0' * 32}", X_Request_ID="look")
+    assert seen[-1][1] == About("look", "", "")
     listed = next(message for message in lines if message.startswith("GET /k12ai/framework/jobs 200"))
     assert "limit" not in listed
     assert not [m for m in lines if json.dumps(m) != f'"{m}"'], "a line of plain text"

@@ -43,18 +43,20 @@ def open_store(path: Path, synchronous: Literal["full", "normal"], new_epoch: Ca
     except FAULTS as e:
         raise StoreError(f"the store {path} cannot be opened: {explain(e)}") from e
     try:
+        version = version_of(connection)
+        new = version == 0 and not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        if new and _handed_out(path):
+            raise _missing(path)  # its tables were in a -wal that is gone
+        if not new:  # before anything is written: another program's file stays as it is
+            refuse_version(path, version)
+            refuse_misfit(connection, version, the_store(path))
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_size_limit = 67108864")
-        version = version_of(connection)
-        if version == 0 and not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-            if _handed_out(path):
-                raise _missing(path)  # its tables were in a -wal that is gone
+        if new:
             make_tables(connection, new_epoch())
         else:
-            refuse_version(path, version)
-            refuse_misfit(connection, version, the_store(path))
             migrate(connection, version)
         _check(path, connection)
         epoch = _epoch(path, connection, synchronous, new_epoch)

@@ -90,7 +90,8 @@ class TestRedaction:
     @pytest.mark.parametrize(
         "name",
         ["token", "password", "Password", "DB_PASSWORD", "apiKey", "api-key", "X-Api-Key", "hf_token", "accessToken",
-         "client_secret", "Authorization", "aws_secret_access_key", "private_key", "userPasswd", "session_cookie"],
+         "client_secret", "Authorization", "aws_secret_access_key", "private_key", "userPasswd", "session_cookie",
+         "pwd", "dbPwd", "auth"],
     )  # fmt: skip
     def test_names_of_secrets(self, name: str) -> None:
         assert self.redaction.is_secret(name)

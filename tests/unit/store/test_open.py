@@ -53,14 +53,17 @@ async def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path, 
     assert content_of(path) == content
 
 
-async def test_a_database_of_somebody_elses_is_refused(path: Path) -> None:
+@pytest.mark.parametrize("version", [0, 1, SCHEMA_VERSION, 7000])
+async def test_a_database_of_somebody_elses_is_refused_and_left_alone(path: Path, version: int) -> None:
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 1")
+    connection.execute(f"PRAGMA user_version = {version}")
     connection.execute("CREATE TABLE theirs (x)")
     connection.commit()
     connection.close()
+    before = content_of(path)
     with pytest.raises(StoreError, match=r"k12ai\.sqlite3"):
         await SqliteStore.open(path, new_epoch=epoch)
+    assert content_of(path) == before
 
 
 async def test_a_store_without_its_epoch_is_refused(open_store, path: Path) -> None:
