@@ -138,6 +138,8 @@ class EvaluateParams(_Use):
 class PredictParams(_Use):
     """Label texts with the model that this user and service_uuid trained."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"texts": ["Why is the sky blue?"]}, {"split": "all"}]})
+
     texts: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS)]],
         Field(

@@ -38,6 +38,12 @@ def test_nothing_need_be_given(model):
     assert params.dataset == ("subjects" if model is TrainParams else None)
 
 
+def test_what_a_prediction_is_shown_with_is_taken():
+    """Of each field's own example, all at one time would be three sources."""
+    for example in PredictParams.model_json_schema()["examples"]:
+        PredictParams.model_validate(example)
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_are_refused(name):
     for model in (TrainParams, EvaluateParams, PredictParams):
