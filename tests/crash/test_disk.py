@@ -229,6 +229,30 @@ async def test_a_full_disk(house: House, seen: Seen) -> None:
     assert len(seen.epochs) == 1
 
 
+async def test_a_job_that_finds_the_disk_full(house: House) -> None:
+    """The log still has room in its -wal, so the start is taken; that the run has none is said, and at once."""
+    on_small_disk(house, "24m")
+    address = await house.start(seed=1)
+    assert address.startswith("http"), address
+    await house.until(await house.train("for n in range(20000): print('loss=%d' % n)", "first"), "finished")
+    ballast = house.root() / str(house.data_dir).lstrip("/") / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        size = 1 << 16
+        while size:
+            try:
+                file.write(b"x" * size)
+            except OSError:
+                size //= 2
+    job_id = await house.train("print('never')", "second")
+    await house.until(job_id, "failed")
+    _, message = await house.call(f"/k12ai/framework/jobs/{job_id}")
+    error = message["info"]["job"]["error"]
+    assert error["code"] == 100202
+    assert "could not be started: No space left on device" in error["message"]
+    ballast.unlink()
+    await house.until(await house.train("print('again')", "second"), "finished")
+
+
 async def test_a_read_only_disk(house: House) -> None:
     """A log on a disk that is mounted read-only: refused at the start, with what to do."""
     on_small_disk(house, "8m", 'touch "$0/server.lock"', 'mount -o remount,ro "$0"')

@@ -282,10 +282,11 @@ def main() -> None:
     except child.StartError as error:
         failure = error
     except OSError as error:
-        failure = child.StartError(f"the run could not be started: {error}", 126, command_not_found=False)
+        text = f"the run in {run} could not be started: {error.strerror or error}"
+        failure = child.StartError(text, 126, command_not_found=False)
     if failure and not failure.command_not_found:
+        _say(f"{failure.message}\n".encode())  # first: the record may wait for the disk
         supervisor.record(failure)
-        _say(f"{failure.message}\n".encode())
         sys.exit(1)
     _say(READY)
     try:
