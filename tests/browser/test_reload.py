@@ -13,9 +13,10 @@ KEEPING = f"""
 const job = new URLSearchParams(location.search).get("job");
 const kept = JSON.parse(sessionStorage.getItem("at"));  // where the life of the page before got to
 const after = kept ? kept.seq : "start", epoch = kept?.epoch;
-let at = kept;
+let at = kept, last = "";
 
 function keep(data) {{
+  last = data;
   sessionStorage.setItem("event " + sessionStorage.length, data);
   move(JSON.parse(data).seq);
 }}
@@ -57,7 +58,7 @@ PING = """async () => {  // what was owed has come before the answer to this
   heard.socket.send(JSON.stringify({tag: "channel", op: "ping", id: "p"}));
   return (await heard.count("message", 2)).filter(one => one.kind === "message").map(one => one.data);
 }"""
-ENDED = "() => heard.until(() => all().some(e => e.includes('\"finished\"'))).then(all)"
+ENDED = "() => heard.until(() => last.includes('\"finished\"')).then(all)"
 
 
 @pytest.mark.parametrize("way", ["EventSource", "WebSocket"])
@@ -67,7 +68,7 @@ async def test_it_goes_on_where_it_was(server, profile, way, tmp_path):
     job = await server.train(
         "import itertools, os, time\n"
         "for i in itertools.count():\n"
-        "    print(f'epoch={i} loss=0.5', flush=True); time.sleep(0.005)\n"
+        "    print(f'epoch={i} loss=0.5', flush=True); time.sleep(0.02)\n"
         f"    if os.path.exists({str(enough)!r}): break"
     )
     page = await profile.front_end(server.origin, KEEPING, f"?by={way}&job={job}")

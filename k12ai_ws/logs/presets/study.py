@@ -31,8 +31,8 @@ _ASIDE = re.compile(r"\s?\(\s?(%|[A-Za-z][\w/]{0,10})\s?\)$")
 """A unit or a word behind a name: `Accuracy (%): 91.2`."""
 _TIMED = frozenset(("time", "elapsed", "speed"))
 """`Time cost=1.2` is a time."""
-_GLUED = re.compile(r"(?:[^\W\d_]|%)[\w/%]{0,20}(?=\s)")
-"""A unit right behind the number before."""
+_GLUED = re.compile(r"/?(?:[^\W\d_]|%)[\w/%]{0,20}(?=\s)")
+"""A unit right behind the number before: `5it`, `484.8/s/gpu`."""
 _SPLIT_LINE = re.compile(
     r"\W*(test|val|valid|validation|eval|evaluation|dev)(?:\s+(?:set|results?|metrics?|error))?(?:\s\(\w{1,20}\))?"
     r"(?:\s*[:|\]-]\s*(?=\D)|\s\(\d{1,9}/\d{1,9}\)\s)",
@@ -109,8 +109,11 @@ class Study:
             if name and not shape.any_name and not _is_measure(name, of_split=shape.of_split):
                 continue
             for group in [group for group, text in shown.items() if text is not None]:
-                if group == "value" or group in SPLITS:
-                    self._add("metrics", name if group == "value" else f"{group}_{name}", match.start(group))
+                if group == "value":
+                    apart = self._split and SPLITS.isdisjoint(words(name))
+                    self._add("metrics", self._split + name if apart else name, match.start(group))
+                elif group in SPLITS:
+                    self._add("metrics", f"{group}_{name}", match.start(group))
                 else:
                     self._add("positions", group.rstrip("s"), match.start(group))
             self._rounds = self._rounds or shape.rounds
@@ -170,10 +173,10 @@ class Study:
             self._group = group[1] if group else ""
         if what == "split" and self._group and kind(self._group) == "metric":
             name, what = f"{name}_{self._group}", "metric"
-        if what == "split" and not sep and self._shared and gap.strip(" ,|;") == name:
+        if what == "split" and self._shared and gap.strip(" ,|;:") == name:
             name, what = f"{self._shared} {name}", "metric"
         elif what == "metric":
-            self._shared = name.rpartition(" ")[0] if not sep and name.rpartition(" ")[2].lower() in SPLITS else ""
+            self._shared = name.rpartition(" ")[0] if name.rpartition(" ")[2].lower() in SPLITS else ""
         if what == "position":
             if self._is_count(match, name):
                 self._add("positions", POSITIONS[normal(name)], match.start())
@@ -257,6 +260,8 @@ class Study:
     def _of_split(self, name: str) -> str:
         """The name with the split that the line said before: `Acc` of `val Loss: 0.25 Acc: 0.91` is `val Acc`."""
         first, _, rest = name.partition(" ")
+        if "/" in rest and first.lower() in SPLITS and not SPLITS.isdisjoint(words(rest)):
+            return rest  # Composer's `Train loss/train/total`
         if rest and first.lower() in SPLITS:
             self._carried = first if not self._carried and self._begins(first) else "?"
         elif self._split and SPLITS.isdisjoint(words(name)):

@@ -32,7 +32,7 @@ _METRIC = _words(
 )
 _COMPANION = _words(
     """
-    lr learning_rate grad_norm gradnorm gnorm grad
+    lr learning_rate grad_norm gradnorm gnorm grad norm
     """
 )
 """Reported where they stand beside a metric, and not alone: in a configuration they mean something else."""
@@ -43,7 +43,8 @@ _NEVER = _words(
     version port pid threshold weight weights decay weight_decay dropout scale smoothing momentum patience
     lambda eps epsilon alpha beta gamma std mean_std shape dim dims layers heads hidden vocab len length width
     height channels kernel stride padding uptime usage util utilization temperature temp power fan speed rate
-    img images tokens examples fps flops wps ups wpb data duration wall runtime remaining throughput per id
+    img images tokens examples fps flop flops tflop tflops gflops wps ups wpb data duration wall runtime remaining
+    throughput per id
     index idx sec_per warmup interval freq frequency rows cols columns features classes labels free used byte
     bytes mb gb kb mhz ghz host ip address mask class bins factor ratio coef coefficient margin clip tolerance
     tol start end train_wall estimators depth leaves fold folds k n p nnz score_from from initscore budget
@@ -129,6 +130,8 @@ def kind(name: str) -> str:
             return "never"  # MXNet's and Paddle's seconds
         if any(word in ("weight", "weights", "threshold", "smoothing", "packet") for word in parts) or flat in _NEVER:
             return "never"
+        if parts[-1] == "total" and "loss" in parts and len(_NEVER.intersection(parts)) == 1:
+            return "metric"  # a sum of losses
         if parts[-1] in _NEVER and not (parts[-1] in _PARTS and _is_metric(parts[0])):
             return "never"
         return "metric"

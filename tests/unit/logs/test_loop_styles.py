@@ -57,6 +57,15 @@ def metrics(log: str) -> list[Values]:
             {"train_accuracy": 0.9, "test_accuracy": 0.8, "train_f1": 0.7, "test_f1": 0.6},
         ),
         ("Function value obtained: 5.9666", {"Function value obtained": 5.9666}),
+        ("\t0.8231\t = Validation score   (accuracy)", {"Validation score": 0.8231}),
+        ("\t Train loss/train/total: 11.8217", {"loss/train/total": 11.8217}),
+        ("1.2 it/s, 484.8/s/gpu LR: 0.000001 Loss: 6.9312 (6.9312)", {"LR": 0.000001, "Loss": 6.9312}),
+        ("Epoch 1 | iter 20 step 5 | loss train: 2.112, val: 2.214", {"loss train": 2.112, "loss val": 2.214}),
+        ("step    2/99 | loss 10.0112 (-1.23z)| norm 14.2312 (+nanz)", {"step": 2, "loss": 10.0112, "norm": 14.2312}),
+        (
+            "DEV : loss 0.1123 - f1-score (micro avg)  0.7123",
+            {"dev loss": 0.1123, "dev f1-score (micro avg)": 0.7123},
+        ),
     ],
 )
 def test_a_line_with_metrics(line: str, values: Values) -> None:

@@ -1,7 +1,8 @@
 """Frameworks that run the loop themselves: Hugging Face, Keras, Lightning and the like.
 
 Sources: transformers' `trainer_callback`/`trainer_pt_utils`, Keras' `Progbar`, Lightning's `TQDMProgressBar`,
-`RichProgressBar` and `ModelCheckpoint`, ignite's and skorch's loggers, Optuna's study.
+`RichProgressBar` and `ModelCheckpoint`, ignite's, skorch's and Flair's loggers, Optuna's study,
+AutoGluon's trainer.
 """
 
 import re
@@ -37,6 +38,19 @@ OBTAINED = Shape(
     whole=True,
 )
 """scikit-optimize: `Function value obtained: 0.0051`."""
+VALIDATED = Shape(
+    "= Validation score",
+    re.compile(r"^\s*(?P<value>-?\d{1,20}(?:\.\d{1,20})?)\s+= (?P<name>Validation score)\s{1,8}\("),
+    any_name=True,
+    whole=True,
+)
+"""AutoGluon, the number first: `0.8231	 = Validation score   (accuracy)`."""
+F_SCORE = Shape(
+    "score (m",
+    re.compile(r"(?P<name>\b[fF]1?-[sS]core \(m[ai]cro(?: avg)?\)) {1,4}(?P<value>\d\.\d{1,10})"),
+    any_name=True,
+)
+"""Flair: `DEV : loss 0.11 - f1-score (micro avg)  0.71`, `- F-score (micro) 0.81`."""
 
 PRESETS = (
     Preset(
@@ -76,7 +90,12 @@ PRESETS = (
     Preset("skorch", "skorch", frozenset(("tables",)), (r"^ *epoch +train_loss +valid_acc",)),
     Preset("fastai", "fastai", frozenset(("tables",)), (r"^epoch +train_loss +valid_loss ",)),
     Preset(
-        "flair", "Flair", TEXT, (r"^epoch \d+ - iter \d+/\d+ - loss [\d.]+ - time \(sec\): ", r"^DEV : loss "), COMMON
+        "flair",
+        "Flair",
+        TEXT,
+        (r"^epoch \d+ - iter \d+/\d+ - loss [\d.]+ - time \(sec\): ", r"^DEV : loss "),
+        (*COMMON, F_SCORE),
     ),
+    Preset("autogluon", "AutoGluon", TEXT, (r"\t = Validation score +\(",), (VALIDATED,)),
     Preset("tabnet", "PyTorch TabNet", TEXT, (r"^epoch \d+ +\| loss: [\d.]+ +\|.*\| +\d+:\d\d:\d\ds",)),
 )
