@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 from socket import socket
 
+from k12ai_ws.access.gate import Gate
 from k12ai_ws.admitting import make_gate, open_access
 from k12ai_ws.api.connections import Connections
 from k12ai_ws.api.context import Context
@@ -43,13 +44,14 @@ from k12ai_ws.retention.bell import Bell
 from k12ai_ws.retention.keeper import Keeper
 from k12ai_ws.settings import Settings
 from k12ai_ws.settings.server import ServerSettings
-from k12ai_ws.starting import StartError, bind, own_tls, take_data_dir
+from k12ai_ws.starting import StartError, bind, take_data_dir
 from k12ai_ws.store.place import DATABASE
 from k12ai_ws.store.sqlite import SqliteStore
 from k12ai_ws.store.store import StoreError
 from k12ai_ws.telemetry.commits import Commits
 from k12ai_ws.telemetry.launcher import CountedLauncher
 from k12ai_ws.telemetry.metrics import Metrics
+from k12ai_ws.tls import Renewal, own_tls
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +114,7 @@ class Server:
         settings = self.settings
         undo.callback(os.close, take_data_dir(settings.data_dir))
         make_folders(settings)
-        tls = own_tls(settings.server)
+        renewal, tls = Renewal(settings.server), own_tls(settings.server)
         keys = await open_access(settings, undo, clock_ms)
         self._sockets = self._bind(settings.server)
         for bound in self._sockets:
@@ -200,10 +202,10 @@ class Server:
         undo.callback(bell.close)
         connections.start()
         streams.start()
+        undo.push_async_callback(renewal.start(door.renew))
         door.add_sockets(self._sockets)
         undo.push_async_callback(leave, door, self._sockets, underway, settings.shutdown)
-        gate.audit.record("server.start", "ok", None, needs_token=gate.needs_token, exposed=gate.exposed)
-        undo.callback(gate.audit.record, "server.stop", "ok", None)
+        note_life(gate, undo)
 
     @property
     def address(self) -> str:
@@ -220,6 +222,12 @@ class Server:
 
     async def _launcher(self) -> tuple[Launcher, str]:
         return (self._given, "it was given") if self._given is not None else await choose_launcher(self.settings)
+
+
+def note_life(gate: Gate, undo: AsyncExitStack) -> None:
+    """The audit log knows when a server began, how open it was, and when it ended."""
+    gate.audit.record("server.start", "ok", None, needs_token=gate.needs_token, exposed=gate.exposed)
+    undo.callback(gate.audit.record, "server.stop", "ok", None)
 
 
 def make_folders(settings: Settings) -> None:

@@ -1,9 +1,8 @@
-"""What a server takes hold of before it makes anything: its data folder, its sockets, its certificate."""
+"""What a server takes hold of before it makes anything: its data folder, its sockets."""
 
 import errno
 import fcntl
 import os
-import ssl
 from pathlib import Path
 from socket import gaierror, socket
 
@@ -45,19 +44,3 @@ def bind(server: ServerSettings) -> list[socket]:
         else:
             what = "choose another --port (0 takes any free one)"
         raise StartError(f"cannot listen on {server.host}:{server.port}: {e.strerror or e}; {what}") from e
-
-
-def own_tls(server: ServerSettings) -> ssl.SSLContext | None:
-    """TLS of the server's own. Raises StartError for a certificate or key that cannot be used."""
-    cert, key = server.tls_cert, server.tls_key
-    if cert is None:
-        if key is not None:
-            raise StartError("server.tls_key needs server.tls_cert, the certificate that belongs to it")
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(cert, key)
-    except (OSError, ValueError) as e:  # ssl.SSLError is an OSError
-        raise StartError(f"TLS: {cert} (server.tls_cert) and {key or cert} (server.tls_key) cannot be used: {e}") from e
-    return context

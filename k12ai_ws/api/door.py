@@ -95,6 +95,10 @@ class Door(HTTPServerConnectionDelegate):
         self._stop_accepting += [add_accept_handler(listening, self._accept) for listening in sockets]
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep(), name="sweep connections")
 
+    def renew(self, tls: SSLContext) -> None:
+        """New connections have this certificate; those who are in keep theirs."""
+        self._tls = tls
+
     def stop(self) -> None:
         """Accepts no more; those who are in stay."""
         while self._stop_accepting:

@@ -25,6 +25,9 @@ class ServerSettings(Section):
         default=None, description="Certificate (PEM, with its chain) for TLS of the server's own; no default: none."
     )
     tls_key: Path | None = Field(default=None, description="The certificate's private key (PEM).")
+    tls_check_s: Seconds = Field(
+        default=60.0, description="Seconds between two looks at whether the certificate was renewed."
+    )
     allowed_hosts: tuple[str, ...] = Field(
         default=(),
         description="Names by which clients may call, as in the header Host, without a port. On loopback they come to "

@@ -34,11 +34,12 @@ ALLOWED = {stage: set(ORDER[: i + 1]) for i, stage in enumerate(ORDER)} | {
     "testing": {"testing", *ORDER} - {"api"},
     "identity": {"identity", "launchers"},
     "starting": {"starting", "settings"},
+    "tls": {"tls", "starting", "settings"},
     "admitting": {"admitting", "starting", "settings", "access"},
     "ending": {"ending", "settings", "store", "events", "api"},
     "launching": {"launching", "identity", "settings", "launchers", "wire"},
     "retaining": {"retaining", "identity", "settings", "store", "retention"},
-    "app": {"app", "starting", "admitting", "ending", "launching", "retaining", "settings", *ORDER},
+    "app": {"app", "starting", "tls", "admitting", "ending", "launching", "retaining", "settings", *ORDER},
     "__init__": set(),
 }
 ALLOWED["access"].add("settings")

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import ssl
+import time
 
 import psutil
 import pytest
@@ -32,8 +33,7 @@ def tls(authority, tmp_path):
     """The settings of a server with a certificate for localhost."""
     made = authority.issue_cert("localhost", "127.0.0.1")
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    for blob in made.cert_chain_pems:
-        blob.write_to_path(cert, append=True)
+    cert.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
     made.private_key_pem.write_to_path(key)
     return {"tls_cert": str(cert), "tls_key": str(key)}
 
@@ -146,6 +146,41 @@ async def test_tls_of_its_own(serve, keys, tls, authority, monkeypatch, tmp_path
     value = cookie.partition("=")[2].partition(";")[0]
     assert (await ask("/k12ai/session", f"Cookie: __Host-k12ai_session={value}")).startswith("HTTP/1.1 200")
     assert (await ask("/k12ai/session", f"Cookie: k12ai_session={value}")).startswith("HTTP/1.1 401")
+
+
+async def test_a_renewed_certificate_is_taken_without_a_restart(serve, tls, authority, tmp_path, caplog) -> None:
+    caplog.set_level("INFO", logger="k12ai_ws.tls")
+    client = await serve({"server": {"port": 0, "tls_check_s": 0.02} | tls})
+    roots = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(roots)
+    context = ssl.create_default_context(cafile=str(roots))
+
+    async def serial():
+        _, writer = await asyncio.open_connection(client.host, client.port, ssl=context)
+        found = writer.get_extra_info("peercert")["serialNumber"]
+        writer.close()
+        await writer.wait_closed()
+        return found
+
+    async def said(text):
+        deadline = time.monotonic() + 30
+        while not any(text in message for message in caplog.messages):
+            assert time.monotonic() < deadline, caplog.messages
+            await asyncio.sleep(0.01)
+
+    first = await serial()
+    reader, writer = await asyncio.open_connection(client.host, client.port, ssl=context)
+    made = authority.issue_cert("localhost", "127.0.0.1")
+    (tmp_path / "cert.pem").write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
+    await said("connections go on with the certificate read before")  # its key is not there yet
+    assert await serial() == first
+    made.private_key_pem.write_to_path(tmp_path / "key.pem")
+    await said("was renewed")
+    assert await serial() != first
+    writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")  # who is in stays in
+    assert (await reader.read()).startswith(b"HTTP/1.1 200")
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_the_python_client_over_tls(serve, keys, tls, authority, monkeypatch, tmp_path) -> None:
