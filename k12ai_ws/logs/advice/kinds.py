@@ -75,7 +75,8 @@ _FOREIGN: Mapping[Code, str] = {
     Code.OUT_OF_MEMORY: "std::bad_alloc OutOfMemory OutOfMemoryError MemoryError NoMemoryError",
     Code.ASSERTION: "Assertion Check·failed CUDA·assertion AssertionError",
     Code.COMMAND_FAILED: """
-        CommandNotFound PermissionDenied NotExecutable MakeError ProcessFailed MPI_ABORT
+        CommandNotFound PermissionDenied NotExecutable MakeError ProcessFailed MPI_ABORT PipError GitError
+        ContainerRefused
     """,
     Code.FILE_NOT_FOUND: "NoSuchFile FileNotFoundException NoSuchFileException",
     Code.SYNTAX_ERROR: "ShellSyntaxError SyntaxError ParseError",

@@ -12,7 +12,7 @@ SIGNAL = (
 )
 ECHOES = pattern(
     rf"(?:(?P<shell>[^\s:][^:]{{0,300}}): (?:line \d{{1,7}}: )?\s{{0,8}}\d{{1,9}} )?(?P<type>{SIGNAL})"
-    r"(?:\s{1,20}\(core dumped\))?(?P<rest>\s*$|(?:\s|\./).{0,2000}$)"
+    r"(?:\s{0,20}\(core dumped\))?(?P<rest>\s*$|(?:\s|\.?/).{0,2000}$)"
 )
 """A shell's line on the signal that ended its child; with `rest` it must have a `shell`."""
 ALLOCATOR = pattern(
@@ -124,6 +124,27 @@ NATIVE: tuple[Kind, ...] = (
         ECHOES,
         Policy.ECHO,
         "shell",
+    ),
+    Kind(
+        "zsh-signal",
+        ("zsh: ",),
+        pattern(
+            r"zsh: (?P<type>segmentation fault|abort|bus error|illegal hardware instruction|floating point exception"
+            r"|killed)(?: \(core dumped\))? {1,20}(?P<text>\S.{0,2000})$"
+        ),
+        Policy.ECHO,
+        "shell",
+    ),
+    Kind(
+        "kernel-memory",
+        ("ut of memory: Killed process ",),
+        pattern(
+            r"(?:\[ {0,8}\d{1,12}\.\d{1,9}\] )?"
+            r"(?P<text>(?:Memory cgroup out|Out) of memory: Killed process \d{1,9} .{1,600})$"
+        ),
+        Policy.OPEN,
+        "shell",
+        "Killed",
     ),
     Kind(
         "nccl-timeout",

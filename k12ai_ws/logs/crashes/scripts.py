@@ -152,7 +152,7 @@ SCRIPTS: tuple[Kind, ...] = (
         ("ERROR: ",),
         pattern(
             r"ERROR: (?:LoadError: |InitError: ){0,6}"
-            r"(?:(?P<type>[A-Z]\w{0,80}(?:Error|Exception))(?:: |\())?(?P<text>.*)$"
+            r"(?:(?P<type>[A-Z]\w{0,80}(?:Error|Exception)|DimensionMismatch)(?:: |\())?(?P<text>.*)$"
         ),
         Policy.FATAL,
         "julia",

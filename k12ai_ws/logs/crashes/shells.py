@@ -129,6 +129,47 @@ SHELLS: tuple[Kind, ...] = (
         "CommandNotFound",
     ),
     Kind(
+        "container-refused",
+        ("Error response from daemon: ", "exec "),
+        pattern(
+            r"(?P<text>docker: Error response from daemon: .{1,2000}"
+            r"|exec \S{1,400}: (?:exec format error|no such file or directory|permission denied))$"
+        ),
+        Policy.OPEN,
+        "container",
+        "ContainerRefused",
+        more=pattern(r"See 'docker |Run 'docker "),
+    ),
+    Kind(
+        "make-no-rule",
+        ("*** No rule to make target ",),
+        pattern(r"(?:g|gnu)?make(?:\[\d{1,4}\])?: (?P<text>\*\*\* No rule to make target .{1,600})$"),
+        Policy.OPEN,
+        "make",
+        "MakeError",
+    ),
+    Kind(
+        "git",
+        ("fatal: ",),
+        pattern(r"fatal: (?P<text>(?:repository |unable to |[cC]ould not |couldn't |Authentication ).{1,600})$"),
+        Policy.LAST,
+        "shell",
+        "GitError",
+    ),
+    Kind(
+        "pip",
+        ("ERROR: ",),
+        pattern(
+            r"ERROR: (?P<text>(?:No matching distribution found for |Could not find a version that satisfies "
+            r"|Could not open requirements file: |Cannot install |Invalid requirement: |Failed to build "
+            r"|Failed building wheel ).{1,2000})$"
+        ),
+        Policy.LAST,
+        "shell",
+        "PipError",
+        more=pattern(r"ERROR: |\[notice\]|WARNING: You are using pip"),
+    ),
+    Kind(
         "make",
         ("*** [",),
         pattern(

@@ -57,12 +57,16 @@ class CellReader:
         reading = Reading()
         for name, cell in zip(self._columns, cells, strict=False):
             what = kind(name)
+            if name == "total" and "gpu_mem" in self._columns:
+                what = "other"  # YOLOv7's sum of losses
             if what == "position":
                 if (value := _position(cell)) is not None:
                     reading.positions.setdefault(POSITIONS[normal(name)], value)
             elif CELL.match(cell):
                 whole = cell.lstrip("+-").isdigit()
                 value = number(cell.rstrip("%"))
+                if whole and name in ("l1", "l2"):
+                    continue  # sizes of layers, in a table of what was tried
                 if what == "metric" or (what == "other" and all_known and not whole):
                     reading.metrics.setdefault(prefix + name, value)
                 elif what == "companion":

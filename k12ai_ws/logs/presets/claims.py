@@ -22,6 +22,8 @@ _BOXED = re.compile(
 """A number as an array of one: `tensor(0.5234, device='cuda:0', grad_fn=<NllLossBackward0>)`."""
 _OF_SO_MANY = re.compile(r" \(\d[\d,]{0,20} (?:test )?(?:images|samples|examples)\)(?=\s{0,4}[:=])")
 """`Test accuracy (10000 images): 91.2%`."""
+_NORMALIZER = re.compile(r"[nN]ormalizer: \([^()\n]{0,200}\)")
+"""Darknet's constants beside each of its losses."""
 _RESULT = re.compile(r"Output|Result|Metric|Score|State|Eval|Record|Stat|Summary|Log|Report|Progress|Step")
 """What a class is called whose print shows what was measured; any other (`Namespace`, `AdamW`) shows settings."""
 _DEEDS = """
@@ -57,6 +59,8 @@ def claims(text: str) -> str:
         text = _BOXED.sub(_blank_box, text)
     if "(" in text and (built := _BUILT.search(text)) and not _RESULT.search(built[1]):
         text = text[: built.start()] + " " * (len(text) - built.start())
+    if "ormalizer: (" in text:
+        text = _NORMALIZER.sub(_blank, text)
     if deed := _DEED.search(text):
         text = text[: deed.start()] + " " * (len(text) - deed.start())
     if "=" in text and _is_settings(text):

@@ -97,7 +97,7 @@ def _place(reading: Reading, name: str, value: float | None, printed: str) -> No
         return  # half a surrogate, a control character: nothing that a name is made of
     what = kind(name)
     if what == "position":
-        if value is not None:
+        if value is not None and not (normal(name) == "update" and "." in printed):  # fairseq's share of an epoch
             reading.positions.setdefault(POSITIONS[normal(name)], value)
     elif what == "metric":
         reading.metrics.setdefault(name, value)

@@ -15,8 +15,11 @@ _COMMAND = re.compile(
     r"|^\s*(?:export|setenv|declare|ENV|ARG) \w{1,60}=.*"
     r"|^-[a-z_][\w.]{0,60} ?= ?.*|^[+-]\s{2,40}[a-z_][\w.]{0,60} = .*"
     r"|^In \[\d{0,6}\]: .*"
+    r"|^\s{0,8}\d{1,6} \| .*[;{}]\s*$"
 )
-"""`LOSS=0.5 python train.py --acc=0.9`, `+ train acc=0.9` (of `set -x`, and of a diff as `-loss = 0.5` is)."""
+"""`LOSS=0.5 python train.py --acc=0.9`, `+ train acc=0.9` (of `set -x`, and of a diff as `-loss = 0.5` is),
+`12 |     float acc = 0.0;` of a compiler.
+"""
 _OPTION = re.compile(r"(?:^|[\s\[])--[a-z][\w.-]{0,60}(?:=|\s|$)")
 _CODE = re.compile(
     r"^\s*(?:raise|throw) [A-Za-z_].*|^\s*(?:return |await )?([A-Za-z_][\w.]{0,80})\([fFrRbBuU]{0,2}[\"'].*"

@@ -23,10 +23,11 @@ AUTO = Preset("auto", "any framework, recognised from the log itself", ALL, (), 
 _HEADING = re.compile(
     r"\W{0,40}epoch\s{0,4}:?\s{0,4}[\[(]?\s{0,8}#?(\d+)\b(?:\s{0,4}(?:/|of|\|)\s{0,4}\d+)?(?:\W{0,4}\(\d+/\d+\))?"
     r"(?:\W{1,6}(?:(?:epoch )?time|lr|learning rate)\W{1,4}(?:\d[\d.:e-]{0,15} ?(?:[hms]|min|sec|seconds)? ?){1,3})?"
-    r"\W{0,80}$",
+    r"\W{0,80}$"
+    r"|\[epoch=(\d+)\](?:\[batch=\d+/\d+\])?:\s*$",
     re.IGNORECASE,
 )
-"""`Epoch 3/10`, `Epoch: [3 | 164] LR: 0.1`, `Epoch: 03 | Time: 0m 12s`."""
+"""`Epoch 3/10`, `Epoch: [3 | 164] LR: 0.1`, `Epoch: 03 | Time: 0m 12s`, Composer's `[epoch=1][batch=10/100]:`."""
 _SETTINGS = re.compile(
     r"(?:param(?:eter)?s?|config(?:uration)?s?|settings?|options?|arg(?:ument)?s|space|weights?)\W{0,8}$", re.IGNORECASE
 )
@@ -130,8 +131,9 @@ class GenericParser(LogParser):
 
     def _read(self, line: str) -> list[Reading]:
         if ("poch" in line or "POCH" in line) and (heading := _HEADING.match(message_of(line[:300]))):
-            self.state["epoch"] = int(heading[1][:15])
+            self.state["epoch"] = int((heading[1] or heading[2])[:15])
             self.state["begun"] = True
+            self.state.pop("last", None)
             return []
         if line.startswith(("[CV", "Function value obtained")):  # a search of scikit-learn or scikit-optimize
             self.state["begun"] = True

@@ -45,9 +45,15 @@ _SECTION = re.compile(
 """A split that the names behind it belong to: `... | val: loss=0.61 acc=0.78`, `[Valid] Epoch 5 Loss 0.61`."""
 _BAR_COUNT = re.compile(r"\|\s*(\d+)/\d+ ")
 _OF_SO_MANY = re.compile(r"/\s?(\d+)(?:\s*\(\s*[\d.]+\s*%\)|\s*=\s*([\d.]+)(?![\w.])|(?![\w/.]))")
-_CLOSED = re.compile(r"%?\s?['\"]?\s?[\])]")
-_GOES_ON = re.compile(r"\s(?!(?:at|after|on|in|for|with|and|by|over)\b)[a-z]\w*(?:$|[.!?,]|\s+(?![-+\d.]))")
-"""A sentence that goes on behind a number."""
+_CLOSED = re.compile(r"%?\s?['\"]?,?\s?[\])]")
+_GOES_ON = re.compile(
+    r"\s(?!(?:at|after|on|in|for|with|and|by|over)\b)(?![a-z]+ [a-z_]+ \d+\.\d)[a-z]\w*(?:$|[.!?,]|\s+(?![-+\d.]))"
+)
+"""A sentence that goes on behind a number, and no further name with one (`loss_ctc 71.2 history loss 50.2`)."""
+_LASTS = re.compile(r"(?:ms|us|s|m|h)(?![\w/])|\d{0,9}[mh]s?\d")
+"""A time behind a whole number: `Step: 12ms`."""
+_ZH_COUNT = re.compile(r"^(?:个? ?epoch的|[轮次步] ?的?)|(?:为|是|达到)$")
+"""What is left of a count before a Chinese name, and the verb behind it: `第1个epoch的损失`, `准确率为`."""
 _WIDE = str.maketrans("：，；（）＝［］", ":,;()=[]")
 """Chinese and Japanese signs, as they stand between names and numbers there."""
 _TOLD_OF = re.compile(r"([^\W\d][\w@./-]{0,40}(?: [\w@./-]{1,40})?) (?:on|over|for|of) ")
@@ -199,6 +205,10 @@ class Study:
             part = _tight(part, gap)
         found = _NAME.search(part)
         name = found[0].rstrip(".") if found else ""
+        if found and body.endswith("::" + name):
+            return "", ""  # a part of C++: `aten::nll_loss`
+        if not name.isascii():
+            name = _ZH_COUNT.sub("", name)
         while sep and " " in name and name.split(" ", 1)[0].lower() in PROSE:
             name = name.split(" ", 1)[1]
         if not sep and " " in name and (joined := _JOINED.match(name)):
@@ -213,6 +223,8 @@ class Study:
         """Whether the number counts: epochs may have fractions, what `e` names has none, and no share counts."""
         if normal(name) in ("batch", "rank") and "." in match["number"]:
             return False  # `Batch (t): 0.5` is a time
+        if _LASTS.match(self._text, match.end()):
+            return False
         digits = match["number"] if len(name) == 1 else match["number"].lstrip("+-").replace(".", "")
         return digits.isdigit() and self._text[match.end() : match.end() + 1] != "%"
 

@@ -16,6 +16,8 @@ _WORDS = re.compile(r"\S+(?: \S+)*")
 _CELLS = re.compile(r"\S+")
 _POSITION = re.compile(r"\d{1,15}(?:/\d{1,15}|\.\d{1,6})?$")
 _RULE = re.compile(r"^[\s\-=+|:━-╿]+$")
+_BAR = re.compile(r"\s*(?:total|this epoch) \[[#.]{10,80}\]|\s*\d+ iter, \d+ epoch /|\s*[\d.]+ iters/sec\. ")
+"""What Chainer's bar draws between the rows of its table."""
 _COUNTED = frozenset(("epoch", "step", "global_step", "iter", "iteration", "num_updates"))
 _IDENTIFIER = re.compile(r"[^\W\d][\w./@:-]*$")
 _SAID = re.compile(r": |=")
@@ -33,7 +35,7 @@ class TableReader:
 
     def read(self, line: str) -> Reading | None:
         """What this line shows as a row of the table that is open, or None. A header opens one."""
-        if not line.strip() or _RULE.match(line):
+        if not line.strip() or _RULE.match(line) or _BAR.match(line):
             return None
         if ("Class " in line or "classes " in line) and ClassTable(self._state).heads(line):
             return Reading()
@@ -70,6 +72,8 @@ class TableReader:
         if not is_header([name for name in names if name] if separator else names):
             return
         kinds = [kind(name) for name in names]
+        if kinds[0] == "position" and normal(names[1]) == "gpu_mem":
+            kinds[2:] = ["metric" if name in ("box", "obj", "cls", "total") else kind(name) for name in names[2:]]
         known = "metric" in kinds and (kinds[0] == "position" or (separator and "position" in kinds[:3]))
         if known or (self._any_name and separator and _counts(names) and "other" in kinds):
             self._state.update(columns=names, sep=separator)

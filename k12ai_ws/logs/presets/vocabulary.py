@@ -13,7 +13,10 @@ POSITIONS = {
     "iterations": "step", "it": "step", "batch": "batch", "train_epoch": "epoch", "training_epoch": "epoch",
     "num_updates": "step", "update": "step", "round": "step", "e": "epoch", "#": "step", "global_iter": "step",
     "validation_epoch": "epoch", "val_epoch": "epoch", "test_epoch": "epoch", "eval_epoch": "epoch", "rank": "rank",
-    "results_epoch": "epoch", "episode": "episode", "episodes": "episode",
+    "results_epoch": "epoch", "episode": "episode", "episodes": "episode", "itr": "step", "itrs": "step",
+    "train_num_updates": "step", "valid_num_updates": "step",
+    "训练轮次": "epoch", "训练轮数": "epoch", "轮次": "epoch", "轮数": "epoch", "周期": "epoch", "训练次数": "step",
+    "迭代": "step", "迭代次数": "step", "步数": "step", "回合": "episode",
     "num_timesteps": "step", "total_timesteps": "step", "timestep": "step", "timesteps": "step",
 }  # fmt: skip
 """Names (as `normal` gives them) of positions, and what they are called in a metrics event."""
@@ -49,7 +52,7 @@ _NEVER = _words(
     bytes mb gb kb mhz ghz host ip address mask class bins factor ratio coef coefficient margin clip tolerance
     tol start end train_wall estimators depth leaves fold folds k n p nnz score_from from initscore budget
     reduction avail penalty bias scaling mfu instances sub-exceptions nodes world_size mom skipped dur took thr thresh
-    fn func function coeff cutoff ips code progress timestamp ts
+    fn func function coeff cutoff ips code progress timestamp ts tps timer latency
     """
 )
 _PARTS = _words(
@@ -74,6 +77,8 @@ _QUALIFIERS = _words(
 """Words that may stand in a metric's name and say no more of it."""
 _AMBIGUOUS = _words("l1 l2 kl entropy score ap map margin cross likelihood residual hinge em dev tm cost")
 """Metrics that settings are named after, too."""
+_OF_ERRORS = _words("mean absolute squared square root median percentage relative average equal rate forecast")
+"""What an error is that was measured (`mean absolute error`), and none that happened (`CUDA error`)."""
 COUNTED = _words("precision error err errors")
 """A whole number of these is a count of bits or of failures, and no metric."""
 PROSE = _words("from of the is are was to with in at for by be will and or a an than about")
@@ -99,7 +104,21 @@ def words(name: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", name.replace("^", "")))]
 
 
-_CHINESE = ("损失", "准确率", "精度", "精确率", "召回率", "误差", "困惑度", "交并比", "奖励")
+_CHINESE = (
+    "损失", "准确率", "正确率", "识别率", "精度", "精确率", "召回率", "误差", "困惑度", "交并比", "奖励", "轮廓系数",
+    "模型得分", "训练集得分", "测试集得分", "验证集得分",
+)  # fmt: skip
+_PHRASES = _words(
+    """
+    r_squared adjusted_r_squared coefficient_of_determination squared_correlation_coefficient
+    matthews_correlation_coefficient explained_variance adjusted_rand_index adjusted_rand_score
+    normalized_mutual_info normalized_mutual_information homogeneity completeness v_measure silhouette_coefficient
+    calinski_harabasz_index davies_bouldin_index area_under_pr area_under_roc area_under_curve
+    """
+)
+"""Measures whose names hold words that are none, or settings', alone."""
+_EPISODES = re.compile(r"(?:Average|Std|Max|Min)?EpRet$")
+"""What an episode returned, as Spinning Up calls it."""
 
 
 def _is_metric(word: str) -> bool:
@@ -124,6 +143,8 @@ def kind(name: str) -> str:
     parts = words(name)
     if not parts:
         return "never"
+    if flat in _PHRASES or _EPISODES.match(name):
+        return "metric"
     known = [word for word in parts if _is_metric(word)] or _TOP.match(flat)
     if known:
         if parts[-1] == "cost" and not {"time", "batch", "data", "reader", "feed"}.isdisjoint(parts):
@@ -137,6 +158,8 @@ def kind(name: str) -> str:
         return "metric"
     if len(parts) == 1 and parts[0] in SPLITS:
         return "split"
+    if parts[-1] == "lr" and _NEVER.isdisjoint(parts):
+        return "companion"
     if any(word in _NEVER for word in parts) or flat in _NEVER:
         return "companion" if parts[-2:] == ["learning", "rate"] or parts[-2:] == ["grad", "norm"] else "never"
     return "other"
@@ -156,9 +179,23 @@ _CAPITALS = re.compile(r"(?<![A-Za-z\d])(?:m?AP|EM|KL|TM)(?![A-Za-z\d])")
 """What settings are named after in small letters alone."""
 
 
+_WISHES = _words(
+    """
+    target goal desired required expected wanted default initial minimum maximum min max allowed label smoothing weight
+    weighted weights early stop stopping nms conf confidence iou score matching noise base auxiliary aux use using type
+    function reconstruction threshold float double int const let var auto
+    """
+)
+"""What stands before a metric's name in a setting: `Target accuracy: 0.95`."""
+
+
 def plain(name: str) -> bool:
-    """Whether every word of a metric's name is known: no setting is named so."""
+    """Whether no setting is named so: every word of a metric's name is known, or the words before it say whose it is
+    (`Decision Tree Accuracy`).
+    """
     parts = words(name)
+    if " " in name and _is_metric(parts[-1]) and parts[-1] not in _AMBIGUOUS and _WISHES.isdisjoint(parts):
+        return parts[-1] not in COUNTED or _OF_ERRORS.issuperset(parts[:-1])
     if not all(_is_metric(w) or w in SPLITS or w in _QUALIFIERS or w.isdigit() for w in parts):
         return False
     metrics = [w for w in parts if _is_metric(w)]

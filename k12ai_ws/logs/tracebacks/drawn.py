@@ -23,6 +23,8 @@ PRINTED = re.compile(r'File ".{1,1000}", line \d+, in \S.*$')
 SYNTAX = "▲"
 """Pending in a box that shows the place of a syntax error."""
 _POINTED = re.compile(r"(?:(❱|>|\\u2771)|  ?) *(\d+)(?: (.*))?$")
+_BESIDE = re.compile(r"\s{2,}[│╭╰].*$")
+"""The box of the local variables, where the console is wide enough for it beside the code."""
 _HIDDEN = re.compile(r"\s*\.\.\. (\d+) frames? hidden \.\.\.")
 _PLACE = re.compile(r"(.+):(\d+)(?: in (\S.*))?$")
 _NOWHERE = re.compile(r"in (\S.*):(\d+)$")
@@ -77,7 +79,7 @@ def boxed(frames: list[str], pending: str, content: str, width: int) -> str:
         place(frames, pending)
         if not code[1]:
             return ""
-        frames.append("    " + (code[3] or "").lstrip("│ ").rstrip())
+        frames.append("    " + _BESIDE.sub("", (code[3] or "").lstrip("│ ")).rstrip())
         return "❱"
     if content[0] == " ":
         if pending == "❱" and frames:

@@ -40,12 +40,26 @@ class TextReader(BlockState):
             lines = exact.split("\n")
             if lines[0].rstrip() == (text or "").rstrip():
                 self.owed, self.whole = len(lines) - 1, True
+        elif text and (told := self._told_before(name, text)):
+            self.owed, self.whole = told, True
         elif least and text:
             self.owed = least
         self.listing = self.owed > 0 and not self.whole and bool(text) and str(text).rstrip().endswith(":")
         if text and name == "AssertionError" and text in sources and text.startswith("assert "):
             part.text = [""]  # loguru shows the statement where the exception has no text
         self.nested = text is not None and text.startswith("ray::")
+
+    def _told_before(self, name: str, text: str) -> int:
+        """How many further lines the text has, where the traceback of the worker that it comes from shows all of it."""
+        before = self.parts[-2] if len(self.parts) > 1 else None
+        if before is None or not (before.exc_type or "").endswith("RemoteTraceback"):
+            return 0
+        lines = before.text
+        at = next((i for i, line in enumerate(lines) if line.endswith(f"{name}: {text}")), len(lines))
+        end = next((i for i, line in enumerate(lines) if i > at and line.rstrip() in ('"""', "'''")), at + 1)
+        while end - 1 > at and not lines[end - 1].strip():
+            end -= 1
+        return max(0, end - at - 1)
 
     def _in_text(self, line: str, limits: Limits, ordinary: Callable[[str], bool]) -> Verdict:
         text = self.part.text
@@ -70,7 +84,7 @@ class TextReader(BlockState):
             return self._headed(line, text)
         if not line.strip():
             self.tail.append(line)
-            return "end" if len(self.tail) > limits.tail_lines else "mine"
+            return "end" if len(self.tail) > self._patience(limits) else "mine"
         if self.nested:
             return self._in_nested(line, text)
         if self.listing and not self.tail and not syntax.DYING.match(line) and not self._logged(line):
@@ -83,6 +97,8 @@ class TextReader(BlockState):
             text += [*self.tail, line]
             self.tail = []
             return "mine"
+        if count := syntax.count_of(line):  # the bar drawn once more as it was: nothing went on
+            return "foreign" if count == self.count else "end"
         if not self.whole and (
             (line[:1] in " \t" and (self._goes_on(text) or self._listed(line, text)))
             or (not self.tail and syntax.CONTINUES.match(line))
@@ -98,7 +114,11 @@ class TextReader(BlockState):
         ):
             return "end"
         self.tail.append(line)
-        return "end" if len(self.tail) > limits.tail_lines else "mine"
+        return "end" if len(self.tail) > self._patience(limits) else "mine"
+
+    def _patience(self, limits: Limits) -> int:
+        """How many lines that may be the text's are waited for: more of them where no record told of the exception."""
+        return limits.tail_lines if self.logged or self.harmless else 3 * limits.tail_lines
 
     def _headed(self, line: str, text: list[str]) -> Verdict:
         """The head of a traceback: one that is part of this text, or another one."""
@@ -214,6 +234,11 @@ class TextReader(BlockState):
         """The lines in waiting belong to the exception: they are its notes, or more of a text whose end is unknown."""
         while self.tail and not self.tail[-1].strip():
             self.tail.pop()
+        if (self.part.exc_type or "").endswith("Group") and not syntax.SUB_EXCEPTIONS.search(self.part.text[-1]):
+            ends = [i for i, line in enumerate(self.tail) if syntax.SUB_EXCEPTIONS.search(line.rstrip())]
+            if ends:
+                self.part.text += self.tail[: ends[0] + 1]
+                self.tail, as_text = self.tail[ends[0] + 1 :], False
         if as_text:
             self.part.text += self.tail
         else:

@@ -17,8 +17,8 @@ from .report import block_detail
 _DRAWN = re.compile(rf"{drawn.BOX.pattern}|(?<![^\s|\]])(?={drawn.CELLS.pattern})")
 _RUN, _RUN_CHARS, _USUAL = 200, 4_000, 100
 """Most lines that are taken at once, their characters, and how many different ones are remembered."""
-_QUOTING = " \t>#*"
-"""A traceback behind these alone is quoted, or shown indented: nobody died of it here and now."""
+_QUOTING = ">#* \t"
+"""A traceback behind these alone is quoted: nobody died of it here and now."""
 _LOOK_BACK = 16
 """Ordinary lines remembered: the beginning of a chain may be among them, which only its separator gives away."""
 
@@ -77,8 +77,11 @@ class TracebackRecogniser:
         """What this line gives."""
         for index, block in enumerate(self._blocks):
             text = self._stripped(block, line)
-            if text is None:
+            if text is None and not (block.indented and block.state == "text" and line.strip()):
                 continue
+            if text is None:  # no longer indented: something else
+                del self._blocks[index]
+                return [*self._finished(block, "line", line), *self.feed(line)]
             if syntax.relation_of(text) and (taken := block.split_tail()):
                 del self._blocks[index]
                 out = self._finished(block, "line", taken[0])
@@ -125,9 +128,14 @@ class TracebackRecogniser:
         match = self._pattern(block.pattern).match(line)
         if match:
             return line[match.end() :]
-        if len(block.raw) == 1 and line.startswith(('  File "', "  |   File", "  | ")):
+        if len(block.raw) > 1:
+            return None
+        if line.startswith(('  File "', "  |   File", "  | ")):
             block.prefix = block.pattern = ""  # only the first line had one
             return line
+        if block.count and (at := line.find('  File "', 1, 100)) > 0:  # the first line's was drawn over by a bar
+            block.prefix, block.pattern = line[:at], syntax.prefix_pattern(line[:at])
+            return line[at:]
         return None
 
     def _pattern(self, pattern: str) -> re.Pattern[str]:
@@ -218,6 +226,9 @@ class TracebackRecogniser:
         return [item.detail for item in items if isinstance(item, Report)]
 
     def _fatal(self, line: str) -> Block | None:
+        if syntax.TIMEOUT.match(line):
+            part = Part(exc_type="Timeout", text=[line])
+            return self._block("", Block(kind="fatal", state="fatal", parts=[part], raw=[line]))
         for beginning in syntax.FATAL:
             at = line.find(beginning, 0, 200 + len(beginning))
             if at >= 0:
@@ -240,8 +251,9 @@ class TracebackRecogniser:
         before = self._before
         if prefix and (match := self._pattern(block.pattern).match(before)):
             before = before[match.end() :]
-        block.harmless = syntax.survived(before) or (bool(prefix) and not prefix.strip(_QUOTING))
+        block.harmless = syntax.survived(before) or (bool(prefix.strip()) and not prefix.strip(_QUOTING))
         block.lead = syntax.lead_of(before)
+        block.count = syntax.count_of(prefix or before)
         block.logged = bool(syntax.RECORD.match(self._before))
         return block
 

@@ -36,12 +36,18 @@ class BlockState:
     headless: bool = False  # the text begins with a line's end: its first line is still to come
     listing: bool = False  # the code says that a list stands below the text's first line
     lead: str = ""  # how the line before the traceback begins
+    count: str = ""  # how far the bar had come that was drawn there
     nested: bool = False  # inside a traceback that is part of a text
     raised: bool = False  # by a `raise` of something made before: what follows may well be notes
     width: int = 0  # of the box that the frames stood in, in cells: rich wraps the text there
     drawn: str = ""  # the last line of a text in such a box's company, as it was drawn
     pending: str = ""  # the beginning of something that goes on in the next line
     ready: list[Json] = field(default_factory=list)  # the finished details of tracebacks that stood in one line
+
+    @property
+    def indented(self) -> bool:
+        """Whether blanks alone stand before each of its lines."""
+        return bool(self.prefix) and not self.prefix.strip()
 
     @property
     def part(self) -> Part:

@@ -50,6 +50,34 @@ NATIVE: dict[str, Sample] = {
         "bash: line 1: 21006 Floating point exception./a.out 10\n", "error", "Floating point exception",
         "bash: line 1: 21006 Floating point exception./a.out 10", [],
     ),
+    "bash, no space before a path": (
+        "bash: line 1: 24014 Floating point exception/usr/bin/python -u t.py\n", "error", "Floating point exception",
+        "bash: line 1: 24014 Floating point exception/usr/bin/python -u t.py", [],
+    ),
+    "zsh's segmentation fault": (
+        "zsh: segmentation fault  python train.py\n", "error", "segmentation fault",
+        "zsh: segmentation fault  python train.py", [],
+    ),
+    "the kernel's word": (
+        "[ 812.123456] Out of memory: Killed process 4242 (python) total-vm:812kB, anon-rss:12kB\n", "error", "Killed",
+        "Out of memory: Killed process 4242 (python) total-vm:812kB, anon-rss:12kB", [],
+    ),
+    "no rule": (
+        "make: *** No rule to make target 'nope'.  Stop.\n", "error", "MakeError",
+        "*** No rule to make target 'nope'.  Stop.", [],
+    ),
+    "the engine refuses": (
+        "docker: Error response from daemon: could not select device driver.\nSee 'docker run --help'.\n", "error",
+        "ContainerRefused", "docker: Error response from daemon: could not select device driver.", [],
+    ),
+    "pip": (
+        "Collecting x\nERROR: Could not find a version that satisfies the requirement x (from versions: none)\n"
+        "ERROR: No matching distribution found for x\n", "error", "PipError",
+        "Could not find a version that satisfies the requirement x (from versions: none)", [],
+    ),
+    "git": (
+        "fatal: repository '/nope/x' does not exist\n", "error", "GitError", "repository '/nope/x' does not exist", [],
+    ),
     "killed": ("epoch 1\nKilled\n", "error", "Killed", "Killed", []),
     "killed in a script that goes on": (
         "t.sh: line 2: 21049 Killed                  ./a.out 8\nnext step\n", "warning", "Killed",

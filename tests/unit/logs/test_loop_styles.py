@@ -56,6 +56,32 @@ def metrics(log: str) -> list[Values]:
             "[CV 2/2; 1/2] END C=0.1; accuracy: (train=0.9, test=0.8) f1: (train=0.7, test=0.6) total time=   0.0s",
             {"train_accuracy": 0.9, "test_accuracy": 0.8, "train_f1": 0.7, "test_f1": 0.6},
         ),
+        ("SVM Accuracy: 0.95", {"SVM Accuracy": 0.95}),
+        ("Mean absolute error: 0.51", {"Mean absolute error": 0.51}),
+        ("Test Accuracy of the model on the 10000 test images: 97.12 %", {"Test Accuracy": 97.12}),
+        ("Accuracy of Logistic regression classifier on training set: 0.81", {"Accuracy": 0.81}),
+        ("The Root Mean Squared Error (RMSE) on test data = 0.1543", {"Root Mean Squared Error (RMSE)": 0.1543}),
+        ("R-squared: 0.812", {"R-squared": 0.812}),
+        ("Adjusted Rand Index: 0.8831", {"Adjusted Rand Index": 0.8831}),
+        ("  Final Test: 71.21", {"Final Test": 71.21}),
+        ("logging_writer.py:64] [200] eval_accuracy=0.81, eval_loss=0.71", {"eval_accuracy": 0.81, "eval_loss": 0.71}),
+        ("I0112 10:12:31.123456 14 logging_writer.py:64] [200] acc=0.81, loss=0.71", {"step": 200, "acc": 0.81}),
+        ("INFO  o.d.o.l.ScoreIterationListener - Score at iteration 100 is 0.51", {"step": 100, "Score": 0.51}),
+        ("Epoch 1, Itrs 10/30000, Loss=2.312312", {"epoch": 1, "step": 10, "Loss": 2.312312}),
+        ("CV loss 51.2 loss_ctc 71.2 history loss 50.2", {"loss_ctc": 71.2, "history loss": 50.2}),
+        ("iter 10 || Loss: 15.2312 || timer: 0.1231 sec.", {"step": 10, "Loss": 15.2312, "timer": "none"}),
+        ("step:  1  loss: 12.2721  tps: 3,110  grad_norm: 1.7312", {"loss": 12.2721, "tps": "none"}),
+        ("Step: 12ms | Tot: 12s1ms | Loss: 1.512 | Acc: 45.123% (5/10)", {"step": "none", "Loss": 1.512}),
+        ("<epoch: 3, iter: 100, lr:(1.000e-04,)> l_pix: 3.1231e-02", {"step": 100, "l_pix": 0.031231, "lr": 0.0001}),
+        ("| AverageEpRet |            21.3 |", {"AverageEpRet": 21.3}),
+        (
+            '{"epoch": 1, "update": 0.5, "loss": "3.123", "num_updates": "100"}',
+            {"epoch": 1, "step": 100, "loss": 3.123},
+        ),
+        ("训练次数：100, Loss: 2.2912", {"step": 100, "Loss": 2.2912}),
+        ("整体测试集上的正确率: 0.2712", {"整体测试集上的正确率": 0.2712}),
+        ("训练轮次: 3/10, 损失值: 0.6931, 准确率为0.51", {"epoch": 3, "损失值": 0.6931}),
+        ("第1个epoch的损失:0.512", {"epoch": 1, "损失": 0.512}),
         ("Function value obtained: 5.9666", {"Function value obtained": 5.9666}),
         ("\t0.8231\t = Validation score   (accuracy)", {"Validation score": 0.8231}),
         ("\t Train loss/train/total: 11.8217", {"loss/train/total": 11.8217}),
@@ -81,11 +107,45 @@ def test_a_line_with_metrics(line: str, values: Values) -> None:
         "Epoch: 03 | Epoch Time: 0m 12s",
         "2026-11-23 12:00:01,123 - Model - INFO - Epoch 3 (3/200):",
         "======== Epoch 3 / 4 ========",
+        "[epoch=3][batch=10/100]:",
     ],
 )
 def test_a_heading_says_the_epoch_of_the_lines_below(heading: str) -> None:
     assert metrics(f"{heading}\nTrain Loss: 0.693 | Train Acc: 50.12%\n") == [
         {"epoch": 3, "Train Loss": 0.693, "Train Acc": 50.12}
+    ]
+
+
+def test_a_heading_ends_what_the_lines_above_it_said() -> None:
+    log = "Epoch 1/2\nEpoch: 1, loss: 0.51\nEpoch 2/2\ntrain Loss: 0.5 Acc: 0.7\nval Loss: 0.3 Acc: 0.8\n"
+    assert [values["epoch"] for values in metrics(log)] == [1, 2, 2]
+
+
+def test_yolos_older_tables_have_short_names() -> None:
+    log = (
+        "     Epoch   gpu_mem       box       obj       cls     total    labels  img_size\n"
+        "      0/99     3.12G   0.04512   0.06123   0.01712    0.1234       221       640: 100%|##########| 8/8 [00:05<"
+        "00:00,  1.51it/s]\n"
+        "               Class     Images  Labels          P          R     mAP@.5  mAP@.5:.95: 100%|####| 4/4 [00:01]\n"
+        "                 all        128     929      0.712      0.631      0.714      0.475\n"
+    )
+    assert metrics(log) == [
+        {"epoch": 0, "box": 0.04512, "obj": 0.06123, "cls": 0.01712, "total": 0.1234},
+        {"epoch": 0, "P": 0.712, "R": 0.631, "mAP@.5": 0.714, "mAP@.5:.95": 0.475},
+    ]
+
+
+def test_chainers_bar_stands_between_the_rows_of_its_table() -> None:
+    log = (
+        "epoch       main/loss   validation/main/loss  main/accuracy  elapsed_time\n"
+        "     total [##................................................]  5.00%\n"
+        "this epoch [..................................................]  0.00%\n"
+        "       600 iter, 1 epoch / 20 epochs\n"
+        "    101.23 iters/sec. Estimated time to finish: 0:01:52.612312.\n"
+        "1           0.190612    0.0931231             0.942317       3.11231\n"
+    )
+    assert metrics(log) == [
+        {"epoch": 1, "main/loss": 0.190612, "validation/main/loss": 0.0931231, "main/accuracy": 0.942317}
     ]
 
 

@@ -99,5 +99,5 @@ def test_a_narrow_preset_reads_no_more_than_its_own() -> None:
 
 
 def test_an_unknown_preset_names_those_that_exist() -> None:
-    with pytest.raises(UnknownPreset, match=r"no log preset 'kears'.*allennlp, auto, autogluon, cat.*, csv"):
+    with pytest.raises(UnknownPreset, match=r"no log preset 'kears'.*allennlp, auto, autogluon, caffe, cat.*, csv"):
         Pipeline(["auto", "kears"])

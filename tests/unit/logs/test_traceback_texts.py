@@ -37,6 +37,64 @@ def test_a_quoted_traceback_killed_nobody(quoted: str) -> None:
     assert (fault.severity, fault.detail["exc_type"]) == ("warning", "ZeroDivisionError")
 
 
+@pytest.mark.parametrize("margin", ["    ", "\t", " " * 29])
+def test_an_indented_traceback_that_ends_the_log_is_what_the_job_died_of(margin: str) -> None:
+    log = "".join(f"{margin}{line}\n" for line in INNER.splitlines())
+    (fault,) = faults(f"epoch=1 loss=0.5\n{log}")
+    assert (fault.severity, fault.detail["exc_type"]) == ("error", "ZeroDivisionError")
+
+
+BAR = "Epoch 0:  50%|#####     | 5/10 [00:01<00:01,  4.00it/s, v_num=3]"
+
+
+@pytest.mark.parametrize(("after", "severity"), [
+    ("", "error"), (f"\r{BAR}", "error"), (f"{BAR}\n", "error"),
+    (f"\r{BAR}\r{BAR.replace('5/10', '6/10').replace('50', '60')}", "warning"),
+    ("\r" + BAR.replace("5/10", "6/10") + "ERROR:root:skip 6\n", "warning"),
+    ("CRITICAL:absl:giving up\n", "error"),
+])  # fmt: skip
+def test_a_bar_that_is_drawn_again_as_it_was_is_no_sign_of_life(after: str, severity: str) -> None:
+    (fault,) = faults(f"epoch=1 loss=0.5\n\r{BAR}{INNER}{after}")
+    assert (fault.severity, fault.detail["exc_text"]) == (severity, "division by zero")
+
+
+def test_a_text_of_many_lines_that_ends_the_log() -> None:
+    told = "".join(f"- use option number {n}\n" for n in range(20))
+    head = 'Traceback (most recent call last):\n  File "a.py", line 4, in run\n    raise DataError(text)\n'
+    (fault,) = faults(f"epoch=1 loss=0.5\n{head}DataError: first\n{told}")
+    assert (fault.severity, fault.detail["exc_text"]) == ("error", f"first\n{told}".rstrip())
+
+
+def test_the_text_of_a_workers_exception_is_as_long_as_its_own_traceback_shows() -> None:
+    worker = 'Traceback (most recent call last):\n  File "w.py", line 2, in work\n    raise ValueError(text)\n'
+    told = "ValueError: bad item 2\nsecond line\n"
+    (fault,) = faults(
+        f'multiprocessing.pool.RemoteTraceback: \n"""\n{worker}{told}"""\n\n'
+        "The above exception was the direct cause of the following exception:\n\n"
+        'Traceback (most recent call last):\n  File "pool.py", line 774, in get\n    raise self._value\n'
+        f"{told}"
+    )
+    assert (fault.detail["exc_type"], fault.detail["exc_text"]) == ("ValueError", "bad item 2\nsecond line")
+    assert "notes" not in fault.detail
+
+
+def test_the_text_of_a_group_goes_on_to_the_number_of_its_members() -> None:
+    (fault,) = faults(
+        '  + Exception Group Traceback (most recent call last):\n  |   File "t.py", line 1, in <module>\n'
+        "  |     raise error\n  | ExceptionGroup: outer\n  | lines (1 sub-exception)\n"
+        "  +-+---------------- 1 ----------------\n    | ValueError: a\n    +------------------------------------\n"
+    )
+    assert fault.detail["exc_text"] == "outer\nlines (1 sub-exception)"
+    assert "notes" not in fault.detail
+
+
+def test_the_first_line_alone_may_have_been_drawn_over_by_a_bar() -> None:
+    lines = INNER.splitlines()
+    below = "".join(f"trainer-1  | {line}\n" for line in lines[1:])
+    (fault,) = faults(f"trainer-1  | \r{BAR}{lines[0]}\n{below}")
+    assert (fault.detail["exc_type"], len(fault.detail["traceback"])) == ("ZeroDivisionError", 1)
+
+
 def test_half_a_surrogate_in_a_string_can_be_stored() -> None:
     record = json.dumps({"exc_info": INNER.replace("division", "div\ud800ision")})
     (fault,) = faults(record + "\n")

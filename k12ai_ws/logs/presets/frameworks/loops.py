@@ -36,10 +36,37 @@ BATCHES = Shape("batches", re.compile(r"\|\s{1,6}(?P<step>\d+)/\s{0,6}\d+ batche
 """`| epoch   1 |   200/ 2983 batches | ... | loss  7.62`."""
 OF_ALL = Shape(
     "ccuracy",
-    re.compile(r"^\W{0,8}(?P<name>\w{0,40}[aA]ccuracy) of [^:=]{1,80}[:=]\s{0,4}(?P<value>\d+(?:\.\d+)?)\s{0,2}%"),
+    re.compile(
+        r"^\W{0,8}(?P<name>(?:[tT]est |[tT]rain(?:ing)? |[vV]alid(?:ation)? )?\w{0,40}[aA]ccuracy) of [^:=]{1,80}[:=]"
+        r"\s{0,4}(?P<value>\d+(?:\.\d+)?(?=\s{0,2}%)|[01]?\.\d{1,20})"
+    ),
     whole=True,
 )
 """`Accuracy of the network on the 10000 test images: 54 %`."""
+ON_DATA = Shape(
+    " on ",
+    re.compile(
+        r"^\W{0,8}(?:[tT]he )?(?P<name>(?:[A-Za-z-]{1,20} ){0,5}[A-Za-z-]{1,20} \([A-Za-z\d]{1,10}\)) on (?:the )?"
+        r"(?:test|train|training|valid|validation) (?:data|set) ?[:=] (?P<value>[-+]?\d{1,12}\.\d{1,20})"
+    ),
+    whole=True,
+)
+"""Spark's examples: `Root Mean Squared Error (RMSE) on test data = 0.154318`."""
+OF_RUN = Shape(
+    ": ",
+    re.compile(r"^\s{0,8}(?P<name>(?:Highest|Final) (?:Train|Valid|Test)): (?P<value>\d{1,3}\.\d{1,6})(?![\w.])"),
+    any_name=True,
+    whole=True,
+)
+"""The Open Graph Benchmark's `Logger`: `Highest Train: 73.12`, `  Final Test: 71.21`."""
+WRITTEN = Shape(
+    "] ",
+    re.compile(
+        r"^\[(?P<step>\d{1,12})\] "
+        r"(?=[A-Za-z][\w/.]{0,80}=-?[\d.][\w.+-]{0,30}(?:, [A-Za-z][\w/.]{0,80}=-?[\d.][\w.+-]{0,30}){0,40}$)"
+    ),
+)
+"""clu's `LoggingWriter`: `[200] eval_accuracy=0.81, eval_loss=0.71`."""
 OF_CLASS = Shape(
     "ccuracy for class",
     re.compile(r"^\W{0,8}(?P<name>[aA]ccuracy for class:? {1,4}\S{1,40}) {1,8}is {1,4}(?P<value>\d+(?:\.\d+)?) ?%"),
@@ -49,7 +76,8 @@ OF_CLASS = Shape(
 AT = Shape(
     " ",
     re.compile(
-        r"^\W{0,8}(?:the )?(?P<name>(?:[\w@/.-]{1,40} ){0,3}[\w@/.-]{1,40})(?: \([a-z ]{1,30}\))?"
+        r"^\W{0,8}(?:\S{1,60} - )?(?:the )?"
+        r"(?P<name>(?:[\w@/.][\w@/.-]{0,39} ){0,3}[\w@/.-]{1,40})(?: \([a-z ]{1,30}\))?"
         r" (?:at|after|for|on|in|of) "
         r"(?:(?:epoch|ep) #?(?P<epoch>\d+)|(?:global )?(?:step|iteration|iter) #?(?P<step>\d+)"
         r"|(?P<epochs>\d+) epochs?|(?P<steps>\d+) (?:steps?|iterations?|iters?|updates?)"
@@ -64,7 +92,7 @@ AT = Shape(
 IS = Shape(
     "s ",
     re.compile(
-        r"^\W{0,8}(?:the )?(?P<name>(?:[\w@/.-]{1,40} ){0,3}[\w@/.-]{1,40}) (?:is|was) "
+        r"^\W{0,8}(?:the )?(?P<name>(?:[\w@/.-]{1,40} ){0,3}[\w@/.-]{1,40}) (?:is|was):? "
         r"(?P<value>\d{1,8}\.\d{1,20}|\d{1,3}(?= ?%)) ?%?\.?$",
         re.IGNORECASE,
     ),
@@ -98,7 +126,7 @@ AND_SENTENCE = Shape(
 )
 """... and the rest of it."""
 ROUND_ZH = Shape("第", re.compile(r"第 ?(?P<epoch>\d+) ?(?:/ ?\d+ ?)?(?:轮|个? ?epoch)"))
-STEP_ZH = Shape("第", re.compile(r"第 ?(?P<step>\d+) ?(?:/ ?\d+ ?)?(?:步|次迭代)"))
+STEP_ZH = Shape("第", re.compile(r"第 ?(?P<step>\d+) ?(?:/ ?\d+ ?)?(?:步|次(?:迭代|训练))"))
 """`第3轮`, `第 100 步`."""
 COCO = Shape(
     " @[ IoU=",
@@ -110,7 +138,7 @@ COCO = Shape(
 )
 """pycocotools: `Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0.732`."""
 
-COMMON = (BRACKETS, AT, IS, OVER, SENTENCE, AND_SENTENCE, ROUND_ZH, STEP_ZH)
+COMMON = (BRACKETS, AT, IS, OVER, ON_DATA, SENTENCE, AND_SENTENCE, ROUND_ZH, STEP_ZH, WRITTEN)
 """What loops of any kind write."""
 
 PRESETS = (
@@ -143,6 +171,6 @@ PRESETS = (
             r"^\[\d+/\d+\]\[\d+/\d+\]\s*Loss_D",
             r"^(?:train|val) Loss: [\d.]+ Acc: ",
         ),
-        (*COMMON, TUTORIAL, COLON, JOINED, COUNTED, PAIR, BATCHES, OF_ALL, OF_CLASS),
+        (*COMMON, TUTORIAL, COLON, JOINED, COUNTED, PAIR, BATCHES, OF_ALL, OF_CLASS, OF_RUN),
     ),
 )

@@ -46,7 +46,34 @@ EPOCH_OF = Shape(
 )
 """Catalyst: `1/3 * Epoch (train):  50%|...`, `valid (1/3) accuracy01: 0.84 | loss: 0.46`."""
 
+ITERATION = Shape(
+    ", lr = ",
+    re.compile(r"^Iteration (?P<step>\d+), (?P<name>lr) = (?P<value>\d[\d.]{0,20}(?:e[-+]?\d+)?)$"),
+    any_name=True,
+    whole=True,
+)
+"""Caffe's solver: `Iteration 100, lr = 0.01`."""
+AVERAGE = Shape(
+    " avg",
+    re.compile(
+        r"^\s?(?P<step>\d+): -?[\dna.]{1,20}, (?P<value>-?\d{1,9}\.\d{1,9}|-?nan) (?P<name>avg(?: loss)?), "
+        r"[\d.]{1,12} rate"
+    ),
+    any_name=True,
+    whole=True,
+)
+"""Darknet: `100: 2.123123, 2.312312 avg loss, 0.001000 rate, 3.1 seconds, 6400 images`."""
+MEAN_AP = Shape(
+    "(mAP@",
+    re.compile(r"^\s?(?P<name>mean average precision \(mAP@[\d.]{1,6}\)) = (?P<value>\d\.\d{1,9})"),
+    any_name=True,
+    whole=True,
+)
+"""Darknet: ` mean average precision (mAP@0.50) = 0.762312, or 76.23 %`."""
+
 PRESETS = (
+    Preset("caffe", "Caffe", TEXT, (r"\bsolver\.cpp:\d+\]",), (*COMMON, ITERATION)),
+    Preset("darknet", "Darknet", TEXT, (r"^\s?\d+: [\d.]+, [\d.]+ avg(?: loss)?, [\d.]+ rate",), (AVERAGE, MEAN_AP)),
     Preset("catalyst", "Catalyst", TEXT, (r"\d+/\d+ \* Epoch \(\w+\)", r"\* Epoch \(\d+/\d+\)"), (EPOCH_OF,)),
     Preset("ultralytics", "Ultralytics YOLO", ALL, (r"\bGPU_mem +box_loss", r"^\s+Class +Images +Instances")),
     Preset(
