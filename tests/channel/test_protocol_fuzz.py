@@ -4,7 +4,6 @@ A longer hunt: `K12AI_FUZZ_EXAMPLES=20000 pytest tests/channel/test_protocol_fuz
 """
 
 import asyncio
-import contextlib
 import gc
 import os
 from collections import Counter
@@ -140,12 +139,10 @@ async def test_nothing_is_kept_of_those_who_left(attacked):
     assert before["k12ai_ws.api.websocket.connection.Connection"] >= 1, before
     for _ in range(2):
         await attacks()
-    left = Counter({"not looked at": 1})
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE_S):
-            while left:
-                await quiet()
-                left = alive() - before
+    left, looks, late = Counter({"not looked at": 1}), 0, asyncio.get_running_loop().time() + PATIENCE_S
+    while left and (looks < 3 or asyncio.get_running_loop().time() < late):  # a look may take long: it stops the world
+        await quiet()
+        left, looks = alive() - before, looks + 1
     assert not left
 
 

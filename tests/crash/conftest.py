@@ -20,7 +20,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPError
 from k12ai_ws.launchers.process.launcher import ProcessLauncher
 
 HERE = Path(__file__).parent
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 ALL = ["status", "metrics", "progress", "log", "error", "info"]
 
 

@@ -28,7 +28,7 @@ from k12ai_ws.launchers.process.launcher import ProcessLauncher
 from k12ai_ws.settings import load_settings
 
 HERE = Path(__file__).parent
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 LINE_BYTES = 1 << 20
 """The longest line of an event stream that our client reads."""
 TERMINAL = {"finished", "failed", "stopped", "lost"}
@@ -299,7 +299,7 @@ class Client:
     async def raw(self, path: str, **headers: str) -> HTTPResponse:
         """A GET whose answer is no envelope."""
         named = {k.replace("_", "-"): v for k, v in headers.items()}
-        return await self._http.fetch(self.address + path, raise_error=False, headers=named)
+        return await self._http.fetch(self.address + path, raise_error=False, headers=named, request_timeout=PATIENCE_S)
 
     async def get(self, path: str, **headers: str) -> Reply:
         return await self.request("GET", path, **headers)

@@ -15,7 +15,7 @@ from typing import Any
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 LARGEST_ANSWER = 64 << 20
 FOREIGN = "elsewhere.example"
 """A name that leads to this machine in the browser alone: its pages are of another site than the server's."""

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from .frames import CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, Judge, frame
 from .reference import SUCCESS, Log, View, Wanted
 
-PATIENCE_S = float(os.environ.get("K12AI_MODEL_PATIENCE", "20"))
+PATIENCE_S = float(os.environ.get("K12AI_MODEL_PATIENCE", "60"))
 FIELDS = ["version", "type", "tag", "op", "user", "service_uuid", "timestamp", "datetime"]
 
 

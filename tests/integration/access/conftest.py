@@ -14,7 +14,7 @@ import pytest
 
 from k12ai_ws.cli import main
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 class Keys:

@@ -13,7 +13,7 @@ from k12ai_ws.drivers.spec import LaunchSpec, Resources
 from k12ai_ws.launchers.launcher import Handle, Launcher, LaunchRequest
 from k12ai_ws.launchers.process.launcher import ProcessLauncher
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 async def until(condition: Callable[[], object], what: str) -> None:

@@ -311,7 +311,7 @@ async def test_an_append_amid_a_large_prune_is_stored_before_the_prune_is_over(s
             await store.append(make.change(2, f"x{i}"))
             done.append("appended")
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         await asyncio.gather(remove(), write())
     assert done == ["appended"] * 20 + ["pruned"]
     assert len(await kept(store, EventFilter(job_id="job-2"))) == 20

@@ -18,7 +18,7 @@ from tornado.web import Application, RequestHandler
 from k12ai_ws.api.websocket.connection import Connection
 from k12ai_ws.api.websocket.upgrade import upgrade
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 LIMIT = 256 << 10
 MAX_MESSAGE = 4096
 

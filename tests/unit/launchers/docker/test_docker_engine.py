@@ -11,7 +11,7 @@ import pytest
 from k12ai_ws.launchers.docker import engine as engine_module
 from k12ai_ws.launchers.docker.engine import Engine, EngineGone
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 
 
 class Listening:

@@ -16,7 +16,7 @@ from k12ai_ws.launchers.docker.policy import Policy
 from k12ai_ws.launchers.docker.usage import ContainerMeter
 from k12ai_ws.launchers.launcher import Capacity, LaunchError, LaunchRequest
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 SPEC = LaunchSpec(command=["true"], image="k12ai/x")
 
 

@@ -10,7 +10,7 @@ import pytest
 from k12ai_ws.launchers.docker import pools
 from k12ai_ws.launchers.docker.pools import DaemonPool
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 
 
 @pytest.fixture
