@@ -158,7 +158,7 @@ def kind(name: str) -> str:
         return "metric"
     if len(parts) == 1 and parts[0] in SPLITS:
         return "split"
-    if parts[-1] == "lr" and _NEVER.isdisjoint(parts):
+    if (parts[-1] == "lr" and _NEVER.isdisjoint(parts)) or flat.startswith("lr("):  # Paddle's `lr(LinearWarmup)`
         return "companion"
     if any(word in _NEVER for word in parts) or flat in _NEVER:
         return "companion" if parts[-2:] == ["learning", "rate"] or parts[-2:] == ["grad", "norm"] else "never"

@@ -14,6 +14,7 @@ _CAUGHT = re.compile(r"Caught (\w{1,80}) in \w")
 """What torch's loaders and replicas put before a worker's traceback: how that one ends."""
 _OF_RAY = re.compile(r"\((\w{1,80})\)$")
 """The same in the name of ray's exceptions."""
+_LISTED = re.compile(r"(?:[-*•] |\d{1,2}[.)] )\S|.{0,400}:\s*$")
 _NODES = "{{"
 """TensorFlow's names of a graph's nodes: a traceback of Python code in the graph follows."""
 
@@ -117,8 +118,17 @@ class TextReader(BlockState):
         return "end" if len(self.tail) > self._patience(limits) else "mine"
 
     def _patience(self, limits: Limits) -> int:
-        """How many lines that may be the text's are waited for: more of them where no record told of the exception."""
-        return limits.tail_lines if self.logged or self.harmless else 3 * limits.tail_lines
+        """How many lines that may be the text's are waited for: more of them where they are a list, or announce one."""
+        if self.logged or self.harmless or len(self.tail) <= limits.tail_lines or not self._lists():
+            return limits.tail_lines
+        return 3 * limits.tail_lines
+
+    def _lists(self) -> bool:
+        """Whether the lines in waiting are a list, or announce one: with bullets, or all with one first word."""
+        if any(map(_LISTED.match, self.tail)):
+            return True
+        lines = [line for line in self.tail if line.strip()]
+        return len({line.split(" ", 1)[0] for line in lines}) == 1 and not any(map(str.isdigit, "".join(lines)))
 
     def _headed(self, line: str, text: list[str]) -> Verdict:
         """The head of a traceback: one that is part of this text, or another one."""
