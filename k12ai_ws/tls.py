@@ -36,6 +36,7 @@ class Renewal:
     def __init__(self, server: ServerSettings) -> None:
         self._server = server
         self._seen = self._look()
+        self._failure = ""  # why what is there cannot be used; it is tried again with each look
         self._task: asyncio.Task[None] | None = None
 
     def start(self, take: Callable[[ssl.SSLContext], None]) -> Callable[[], Awaitable[None]]:
@@ -54,14 +55,17 @@ class Renewal:
         while True:
             await asyncio.sleep(self._server.tls_check_s)
             now = await asyncio.to_thread(self._look)
-            if now == self._seen:
+            if now == self._seen and not self._failure:
                 continue
             self._seen = now
             try:
                 context = await asyncio.to_thread(own_tls, self._server)
             except StartError as e:
-                log.error("%s; connections go on with the certificate read before", e)
+                if str(e) != self._failure:
+                    log.error("%s; connections go on with the certificate read before", e)
+                self._failure = str(e)
                 continue
+            self._failure = ""
             if context is not None:
                 take(context)
                 log.info("TLS: %s was renewed: new connections have it", self._server.tls_cert)
@@ -74,5 +78,5 @@ class Renewal:
                 state = None if path is None else path.stat()
             except OSError:
                 state = None
-            found.append(state and (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size))
+            found.append(state and (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_ctime_ns, state.st_size))
         return found

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
 from k12ai_ws.access.principal import Caller
 from k12ai_ws.access.scope import narrow
 from k12ai_ws.events.feed import Feed
@@ -164,12 +166,14 @@ class Channel:
                 e, tag=tag, op=op, language=self.language, user=user, service_uuid=service_uuid
             )
             self._send(with_id(answer.payload, request_id))
-            code = e.fault.code if isinstance(e, Refusal) else Code.UNKNOWN
-            self._told(tag, op, f"refused with {int(code)}", began)
+            code = orjson.loads(answer.payload)["error"]["code"]
+            self._told(tag, op, f"refused with {code}", began, failed=answer.status >= 500)
 
-    def _told(self, tag: str, op: str, outcome: str, began: float) -> None:
+    def _told(self, tag: str, op: str, outcome: str, began: float, *, failed: bool = False) -> None:
         """The log's line about a frame; of one that only asks whether the server lives, for who looks for it."""
         level = logging.DEBUG if (tag, op) == ("channel", "ping") else logging.INFO
+        if failed:
+            level = logging.WARNING
         if log.isEnabledFor(level):
             seconds = self._connections.now() - began
             op = op or "?"  # it was not read so far

@@ -282,7 +282,8 @@ def main() -> None:
     except child.StartError as error:
         failure = error
     except OSError as error:
-        text = f"the run in {run} could not be started: {error.strerror or error}"
+        where = f" ({error.filename})" if error.filename else ""
+        text = f"the run in {run} could not be started: {error.strerror or error}{where}"
         failure = child.StartError(text, 126, command_not_found=False)
     if failure and not failure.command_not_found:
         _say(f"{failure.message}\n".encode())  # first: the record may wait for the disk

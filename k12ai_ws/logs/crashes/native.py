@@ -12,7 +12,7 @@ SIGNAL = (
 )
 ECHOES = pattern(
     rf"(?:(?P<shell>[^\s:][^:]{{0,300}}): (?:line \d{{1,7}}: )?\s{{0,8}}\d{{1,9}} )?(?P<type>{SIGNAL})"
-    r"(?:\s{0,20}\(core dumped\))?(?P<rest>\s*$|(?:\s|\.?/).{0,2000}$)"
+    r"(?:\s{0,20}\(core dumped\))?(?P<rest>\s*$|(?:\s|\./|/(?=\w+/)).{0,2000}$)"
 )
 """A shell's line on the signal that ended its child; with `rest` it must have a `shell`."""
 ALLOCATOR = pattern(

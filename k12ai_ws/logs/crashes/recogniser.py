@@ -23,7 +23,7 @@ HINTS = (
     "rror", "xception", "rrupt", " line ", "erminat", "ion fault", "Kill", "bort", "not found", "failed", "panic",
     "No such", "No module", "denied", "llegal inst", "anitizer", "(): ", "cannot exec", "parameter not set", ":in `",
     ":in '", "Watchdog", "heap out of", "Bad sys", "/breakpoint", "chunk", "tcache", "non-zero",
-    "ERROR: ", "fatal: ", "o rule to make", "response from daemon", "exec format",
+    "ERROR: ", "fatal: ", "o rule to make", "response from daemon", "exec format", "zsh: ", "o such file",
 )  # fmt: skip
 """Without one of these a line can begin no crash."""
 

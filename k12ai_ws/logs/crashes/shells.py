@@ -161,13 +161,17 @@ SHELLS: tuple[Kind, ...] = (
         ("ERROR: ",),
         pattern(
             r"ERROR: (?P<text>(?:No matching distribution found for |Could not find a version that satisfies "
-            r"|Could not open requirements file: |Cannot install |Invalid requirement: |Failed to build "
-            r"|Failed building wheel ).{1,2000})$"
+            r"|Could not open requirements file: |Cannot install |Invalid requirement: "
+            r"|Failed to build installable wheels |Failed to build '[^']{1,200}' when |Failed building wheel for )"
+            r".{1,2000})$"
         ),
         Policy.LAST,
         "shell",
         "PipError",
-        more=pattern(r"ERROR: |\[notice\]|WARNING: You are using pip"),
+        more=pattern(
+            r"ERROR: (?:No matching distribution|Could not |ResolutionImpossible|Failed |Ignored the following)"
+            r"|\[notice\]|WARNING: You are using pip"
+        ),
     ),
     Kind(
         "make",

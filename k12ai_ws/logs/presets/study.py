@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from .claims import claims
 from .frameworks import SHAPES
+from .names import tidy
 from .preset import Shape
 from .vocabulary import COUNTED, POSITIONS, PROSE, SPLITS, UNITS, kind, normal, words
 
@@ -31,7 +32,7 @@ _ASIDE = re.compile(r"\s?\(\s?(%|[A-Za-z][\w/]{0,10})\s?\)$")
 """A unit or a word behind a name: `Accuracy (%): 91.2`."""
 _TIMED = frozenset(("time", "elapsed", "speed"))
 """`Time cost=1.2` is a time."""
-_GLUED = re.compile(r"/?(?:[^\W\d_]|%)[\w/%]{0,20}(?=\s)")
+_GLUED = re.compile(r"(?:/(?:s|sec|it|iter|step|gpu|device|epoch|batch|sample)\b|[^\W\d_]|%)[\w/%]{0,20}(?=\s)")
 """A unit right behind the number before: `5it`, `484.8/s/gpu`."""
 _SPLIT_LINE = re.compile(
     r"\W*(test|val|valid|validation|eval|evaluation|dev)(?:\s+(?:set|results?|metrics?|error))?(?:\s\(\w{1,20}\))?"
@@ -46,14 +47,12 @@ _SECTION = re.compile(
 _BAR_COUNT = re.compile(r"\|\s*(\d+)/\d+ ")
 _OF_SO_MANY = re.compile(r"/\s?(\d+)(?:\s*\(\s*[\d.]+\s*%\)|\s*=\s*([\d.]+)(?![\w.])|(?![\w/.]))")
 _CLOSED = re.compile(r"%?\s?['\"]?,?\s?[\])]")
-_GOES_ON = re.compile(
-    r"\s(?!(?:at|after|on|in|for|with|and|by|over)\b)(?![a-z]+ [a-z_]+ \d+\.\d)[a-z]\w*(?:$|[.!?,]|\s+(?![-+\d.]))"
-)
-"""A sentence that goes on behind a number, and no further name with one (`loss_ctc 71.2 history loss 50.2`)."""
+_GOES_ON = re.compile(r"\s(?!(?:at|after|on|in|for|with|and|by|over)\b)[a-z]\w*(?:$|[.!?,]|\s+(?![-+\d.]))")
+"""A sentence that goes on behind a number."""
+_NEXT = re.compile(r"\s((?:[a-z][\w/-]{0,20} ){1,3})[-+]?\d+\.\d")
+"""Another name and its number: `loss_ctc 71.2 history loss 50.2`."""
 _LASTS = re.compile(r"(?:ms|us|s|m|h)(?![\w/])|\d{0,9}[mh]s?\d")
 """A time behind a whole number: `Step: 12ms`."""
-_ZH_COUNT = re.compile(r"^(?:个? ?epoch的|[轮次步] ?的?)|(?:为|是|达到)$")
-"""What is left of a count before a Chinese name, and the verb behind it: `第1个epoch的损失`, `准确率为`."""
 _WIDE = str.maketrans("：，；（）＝［］", ":,;()=[]")
 """Chinese and Japanese signs, as they stand between names and numbers there."""
 _TOLD_OF = re.compile(r"([^\W\d][\w@./-]{0,40}(?: [\w@./-]{1,40})?) (?:on|over|for|of) ")
@@ -179,7 +178,7 @@ class Study:
             self._group = group[1] if group else ""
         if what == "split" and self._group and kind(self._group) == "metric":
             name, what = f"{name}_{self._group}", "metric"
-        if what == "split" and self._shared and gap.strip(" ,|;:") == name:
+        if what == "split" and self._shared and gap.strip(" ,|;:") == name and not (sep and match["number"].isdigit()):
             name, what = f"{self._shared} {name}", "metric"
         elif what == "metric":
             self._shared = name.rpartition(" ")[0] if name.rpartition(" ")[2].lower() in SPLITS else ""
@@ -205,10 +204,7 @@ class Study:
             part = _tight(part, gap)
         found = _NAME.search(part)
         name = found[0].rstrip(".") if found else ""
-        if found and body.endswith("::" + name):
-            return "", ""  # a part of C++: `aten::nll_loss`
-        if not name.isascii():
-            name = _ZH_COUNT.sub("", name)
+        name = tidy(name, body)
         while sep and " " in name and name.split(" ", 1)[0].lower() in PROSE:
             name = name.split(" ", 1)[1]
         if not sep and " " in name and (joined := _JOINED.match(name)):
@@ -252,7 +248,7 @@ class Study:
                 or plain
                 or (name == "return" and self._begins(name))
                 or not PROSE.isdisjoint(name.lower().split())
-                or _GOES_ON.match(after)
+                or (_GOES_ON.match(after) and not ((more := _NEXT.match(after)) and kind(more[1].strip()) == "metric"))
             ):
                 return
         if what == "never" or (what == "split" and whole and not self._rounds) or len(name.split()) > 4:
@@ -272,7 +268,7 @@ class Study:
     def _of_split(self, name: str) -> str:
         """The name with the split that the line said before: `Acc` of `val Loss: 0.25 Acc: 0.91` is `val Acc`."""
         first, _, rest = name.partition(" ")
-        if "/" in rest and first.lower() in SPLITS and not SPLITS.isdisjoint(words(rest)):
+        if "/" in rest and first.lower() in SPLITS and any(w[:3] == first[:3].lower() for w in words(rest)):
             return rest  # Composer's `Train loss/train/total`
         if rest and first.lower() in SPLITS:
             self._carried = first if not self._carried and self._begins(first) else "?"

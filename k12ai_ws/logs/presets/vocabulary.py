@@ -77,8 +77,10 @@ _QUALIFIERS = _words(
 """Words that may stand in a metric's name and say no more of it."""
 _AMBIGUOUS = _words("l1 l2 kl entropy score ap map margin cross likelihood residual hinge em dev tm cost")
 """Metrics that settings are named after, too."""
-_OF_ERRORS = _words("mean absolute squared square root median percentage relative average equal rate forecast")
+_OF_ERRORS = _words("mean absolute squared square root median percentage average equal rate forecast")
 """What an error is that was measured (`mean absolute error`), and none that happened (`CUDA error`)."""
+_SCORES = _words("accuracy acc f1 auc roc mae mse rmse mape r2 mcc recall precision error")
+"""What a model is measured by, and what no weight or switch is called."""
 COUNTED = _words("precision error err errors")
 """A whole number of these is a count of bits or of failures, and no metric."""
 PROSE = _words("from of the is are was to with in at for by be will and or a an than about")
@@ -183,7 +185,8 @@ _WISHES = _words(
     """
     target goal desired required expected wanted default initial minimum maximum min max allowed label smoothing weight
     weighted weights early stop stopping nms conf confidence iou score matching noise base auxiliary aux use using type
-    function reconstruction threshold float double int const let var auto
+    function threshold float double int const let var auto baseline minimal maximal human published reference state
+    reported random chance
     """
 )
 """What stands before a metric's name in a setting: `Target accuracy: 0.95`."""
@@ -194,7 +197,9 @@ def plain(name: str) -> bool:
     (`Decision Tree Accuracy`).
     """
     parts = words(name)
-    if " " in name and _is_metric(parts[-1]) and parts[-1] not in _AMBIGUOUS and _WISHES.isdisjoint(parts):
+    if parts == ["hamming", "loss"]:
+        return True
+    if " " in name and name[:1].isupper() and parts[-1] in _SCORES and _WISHES.isdisjoint(parts):
         return parts[-1] not in COUNTED or _OF_ERRORS.issuperset(parts[:-1])
     if not all(_is_metric(w) or w in SPLITS or w in _QUALIFIERS or w.isdigit() for w in parts):
         return False

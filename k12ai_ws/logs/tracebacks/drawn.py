@@ -23,8 +23,6 @@ PRINTED = re.compile(r'File ".{1,1000}", line \d+, in \S.*$')
 SYNTAX = "▲"
 """Pending in a box that shows the place of a syntax error."""
 _POINTED = re.compile(r"(?:(❱|>|\\u2771)|  ?) *(\d+)(?: (.*))?$")
-_BESIDE = re.compile(r"\s{2,}[│╭╰].*$")
-"""The box of the local variables, where the console is wide enough for it beside the code."""
 _HIDDEN = re.compile(r"\s*\.\.\. (\d+) frames? hidden \.\.\.")
 _PLACE = re.compile(r"(.+):(\d+)(?: in (\S.*))?$")
 _NOWHERE = re.compile(r"in (\S.*):(\d+)$")
@@ -79,7 +77,7 @@ def boxed(frames: list[str], pending: str, content: str, width: int) -> str:
         place(frames, pending)
         if not code[1]:
             return ""
-        frames.append("    " + _BESIDE.sub("", (code[3] or "").lstrip("│ ")).rstrip())
+        frames.append("    " + _alone((code[3] or "").lstrip("│ ")).rstrip())
         return "❱"
     if content[0] == " ":
         if pending == "❱" and frames:
@@ -99,6 +97,14 @@ def boxed(frames: list[str], pending: str, content: str, width: int) -> str:
         pending = ""
     full = width_of(pending) >= width - 4
     return (pending + ("" if full or not pending else " ") + content.strip())[-4096:]
+
+
+def _alone(code: str) -> str:
+    """The code without the box of the local variables, which stands beside it where the console is wide enough."""
+    if code[-1:] not in ("│", "╮", "╯"):
+        return code
+    sides = [at for side in ("  │", "  ╭", "  ╰") if (at := code.find(side)) >= 0]
+    return code[: min(sides)] if sides else code
 
 
 def place(frames: list[str], pending: str) -> str:

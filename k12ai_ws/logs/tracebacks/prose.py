@@ -30,7 +30,7 @@ class TextReader(BlockState):
         part.exc_type, part.text = name, [text or ""]
         self.state, self.tail = "text", []
         self.quoted = self.whole = self.nested = False
-        self.ruler, self.owed, self.pending = "", 0, ""
+        self.ruler, self.owed, self.told, self.pending = "", 0, [], ""
         self.headless = text == ""  # a colon and nothing behind it: the text begins with a line's end
         sources = self.sources()
         exact, least = syntax.literal_text(sources)
@@ -42,7 +42,7 @@ class TextReader(BlockState):
             if lines[0].rstrip() == (text or "").rstrip():
                 self.owed, self.whole = len(lines) - 1, True
         elif text and (told := self._told_before(name, text)):
-            self.owed, self.whole = told, True
+            self.told, self.whole = told, True
         elif least and text:
             self.owed = least
         self.listing = self.owed > 0 and not self.whole and bool(text) and str(text).rstrip().endswith(":")
@@ -50,22 +50,27 @@ class TextReader(BlockState):
             part.text = [""]  # loguru shows the statement where the exception has no text
         self.nested = text is not None and text.startswith("ray::")
 
-    def _told_before(self, name: str, text: str) -> int:
-        """How many further lines the text has, where the traceback of the worker that it comes from shows all of it."""
+    def _told_before(self, name: str, text: str) -> list[str]:
+        """The further lines of the text, where the traceback of the worker that it comes from shows all of it."""
         before = self.parts[-2] if len(self.parts) > 1 else None
         if before is None or not (before.exc_type or "").endswith("RemoteTraceback"):
-            return 0
+            return []
         lines = before.text
-        at = next((i for i, line in enumerate(lines) if line.endswith(f"{name}: {text}")), len(lines))
-        end = next((i for i, line in enumerate(lines) if i > at and line.rstrip() in ('"""', "'''")), at + 1)
-        while end - 1 > at and not lines[end - 1].strip():
-            end -= 1
-        return max(0, end - at - 1)
+        while lines and (not lines[-1].strip() or lines[-1].rstrip() in ('"""', "'''")):
+            lines = lines[:-1]
+        starts = [at for at, line in enumerate(lines) if line.endswith(f"{name}: {text}")]
+        return lines[starts[-1] + 1 :] if starts else []
 
     def _in_text(self, line: str, limits: Limits, ordinary: Callable[[str], bool]) -> Verdict:
         text = self.part.text
         if self.quoted or self.ruler:
             return self._inside(line, text)
+        if self.told:
+            if line.rstrip() == self.told[0].rstrip():
+                text.append(line)
+                del self.told[0]
+                return "mine"
+            self.told = []
         if self.owed:
             self.owed -= 1
             self.nested = syntax.header_at(line) >= 0
@@ -98,6 +103,8 @@ class TextReader(BlockState):
             text += [*self.tail, line]
             self.tail = []
             return "mine"
+        if syntax.LAST_WORDS.match(line):
+            return "foreign"  # a record of a program that gives up: what comes behind it tells
         if count := syntax.count_of(line):  # the bar drawn once more as it was: nothing went on
             return "foreign" if count == self.count else "end"
         if not self.whole and (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from k12ai_ws.logs.limits import Limits
 from k12ai_ws.wire.bodies import Json, Severity
 
-from . import drawn, syntax
+from . import drawn, lookback, syntax
 from .block import Block, are_usual
 from .embedded import embedded_details
 from .hints import has_hint
@@ -196,28 +196,15 @@ class TracebackRecogniser:
         """A chain whose first exception has no traceback and a name that nothing told from ordinary output: it stands
         among the last lines.
         """
-        text = line.rstrip()
-        separator = next(separator for separator in syntax.SEPARATORS if text.endswith(separator))
-        prefix = text[: -len(separator)]
+        prefix, separator = lookback.split(line)
         pattern = self._pattern(syntax.prefix_pattern(prefix)) if prefix else None
-        lines: list[str] = []
-        for before in reversed(self._recent):
-            match = pattern.match(before) if pattern else None
-            if pattern and not match:
-                break
-            lines.insert(0, before[match.end() :] if match else before)
-            if syntax.bare(lines[0]) and (named := syntax.exception_line(lines[0], [])):
-                block = self._block(prefix, Block(parts=[Part()], raw=[*lines, separator]))
-                block.begin_text(*named)
-                block.part.text += lines[1:]
-                while not block.part.text[-1].strip() and len(block.part.text) > 1:
-                    block.part.text.pop()
-                block.part.relation = syntax.relation_of(separator)
-                block.state = "between"
-                return block
-            if lines[0].strip() and syntax.RECORD.match(lines[0]):
-                break
-        return None
+        found = lookback.find(self._recent, pattern)
+        if found is None:
+            return None
+        named, lines = found
+        block = self._block(prefix, Block(parts=[Part()], raw=[*lines, separator]))
+        lookback.begin(block, named, lines, separator)
+        return block
 
     def _details(self, lines: Sequence[str]) -> list[Json]:
         """The tracebacks in a text that stood in one line."""
@@ -226,9 +213,9 @@ class TracebackRecogniser:
         return [item.detail for item in items if isinstance(item, Report)]
 
     def _fatal(self, line: str) -> Block | None:
-        if syntax.TIMEOUT.match(line):
-            part = Part(exc_type="Timeout", text=[line])
-            return self._block("", Block(kind="fatal", state="fatal", parts=[part], raw=[line]))
+        if late := syntax.TIMEOUT.match(line):
+            part = Part(exc_type="Timeout", text=[late[1]])
+            return self._block(line[: late.start(1)], Block(kind="fatal", state="fatal", parts=[part], raw=[late[1]]))
         for beginning in syntax.FATAL:
             at = line.find(beginning, 0, 200 + len(beginning))
             if at >= 0:
@@ -253,7 +240,7 @@ class TracebackRecogniser:
             before = before[match.end() :]
         block.harmless = syntax.survived(before) or (bool(prefix.strip()) and not prefix.strip(_QUOTING))
         block.lead = syntax.lead_of(before)
-        block.count = syntax.count_of(prefix or before)
+        block.count = syntax.count_of(prefix) or syntax.count_of(before)
         block.logged = bool(syntax.RECORD.match(self._before))
         return block
 
@@ -273,7 +260,8 @@ class TracebackRecogniser:
             return [block.prefix + text for text in block.raw + released]  # a header, and nothing below it
         after = next((text for text in released if text.strip()), line)
         went_on = (why == "line" or bool(released)) and bool(after.strip()) and not syntax.DYING.match(after[:300])
-        mild = block.harmless or went_on or (why == "idle" and block.logged)
+        hangs = block.kind == "fatal" and block.part.exc_type == "Timeout"  # it may go on after a silence
+        mild = block.harmless or went_on or (why == "idle" and (block.logged or hangs))
         self._went_by(*released or block.raw[-1:])
         severity: Severity = "warning" if mild else "error"
         details = block.ready or [block_detail(block, self._limits, self._roots)]

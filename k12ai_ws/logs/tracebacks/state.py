@@ -34,6 +34,7 @@ class BlockState:
     whole: bool = False  # the text is complete: the literal says so
     single: bool = False  # Python's own exception out of an expression: its text is one line
     headless: bool = False  # the text begins with a line's end: its first line is still to come
+    told: list[str] = field(default_factory=list)  # further lines of the text, as the worker's own traceback has them
     listing: bool = False  # the code says that a list stands below the text's first line
     lead: str = ""  # how the line before the traceback begins
     count: str = ""  # how far the bar had come that was drawn there

@@ -18,7 +18,7 @@ SEPARATORS = (CAUSE, CONTEXT, _WHILE)
 """What stands between the exceptions of a chain; the last one is stackprinter's."""
 FATAL = ("Fatal Python error: ", "Windows fatal exception: ")
 """How faulthandler begins."""
-TIMEOUT = re.compile(r"Timeout \(\d{1,4}:\d\d:\d\d(?:\.\d{1,6})?\)!$")
+TIMEOUT = re.compile(r"(?:\S{0,40} )?(Timeout \(\d{1,4}:\d\d:\d\d(?:\.\d{1,6})?\)!)$")
 """How faulthandler's `dump_traceback_later` begins; the process may go on."""
 
 FRAME = re.compile(r'\s*File "(.*?)", line (\d+)(?:,? in (.*))?$')
@@ -98,7 +98,6 @@ DYING = re.compile(
     r"|\S{1,200}: (?:line )?\d{1,9}: +\d{1,9} (?:Aborted|Killed|Segmentation fault|Terminated|Bus error)"  # a shell
     r"|=+$|-+$|[IWEF]\d{4} |\[[WE]\d* |During handling|Sentry is"
     r"|Set the environment variable HYDRA_FULL_ERROR)"
-    r"|.{0,60}\b(?:CRITICAL|FATAL)\b"  # a record: nothing says that it went on
     r"|.{0,400}(?:resource_tracker|leaked|destroy_process_group)"
 )
 """What still comes out of a process that is ending, or of those around it: no sign that it survived an exception."""
@@ -108,6 +107,11 @@ BAR = re.compile(
     r"\s{0,4}(?:[^|%\n]{0,60}: {0,4})?(?P<share>\d{1,3}%)\|(?:[^|\n]{0,300}\|\s{0,4}(?P<count>\d{1,12}/\d{1,12}))?"
 )
 """A progress bar as tqdm draws it, whatever stands behind."""
+LAST_WORDS = re.compile(
+    rf"(?:\W{{0,3}}(?:\w{{3}} )?\W?{_STAMP}[^A-Za-z]{{0,20}}(?:[\w.]{{1,60}}[^\w\s]? {{1,4}}(?:- )?)?)?"
+    r"\[?(?:CRITICAL|FATAL)\]?(?: {0,8}[:|\-]|\s{2}|\])"
+)
+"""A record of the highest level."""
 SUB_EXCEPTIONS = re.compile(r"\(\d{1,9} sub-exceptions?\)$")
 """How the text of a group ends."""
 

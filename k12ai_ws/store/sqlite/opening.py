@@ -47,7 +47,7 @@ def open_store(path: Path, synchronous: Literal["full", "normal"], new_epoch: Ca
         new = version == 0 and not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
         if new and _handed_out(path):
             raise _missing(path)  # its tables were in a -wal that is gone
-        if not new:  # before anything is written: another program's file stays as it is
+        if not new:  # before anything is written: another program's file keeps its content and its journal mode
             refuse_version(path, version)
             refuse_misfit(connection, version, the_store(path))
         connection.execute("PRAGMA journal_mode = WAL")

@@ -58,6 +58,17 @@ NATIVE: dict[str, Sample] = {
         "zsh: segmentation fault  python train.py\n", "error", "segmentation fault",
         "zsh: segmentation fault  python train.py", [],
     ),
+    "zsh, killed": (
+        "zsh: killed     python train.py\n", "error", "killed", "zsh: killed     python train.py", [],
+    ),
+    "zsh, another processor": (
+        "zsh: illegal hardware instruction  python x\n", "error", "illegal hardware instruction",
+        "zsh: illegal hardware instruction  python x", [],
+    ),
+    "a container's own file": (
+        "exec /usr/bin/run.sh: no such file or directory\n", "error", "ContainerRefused",
+        "exec /usr/bin/run.sh: no such file or directory", [],
+    ),
     "the kernel's word": (
         "[ 812.123456] Out of memory: Killed process 4242 (python) total-vm:812kB, anon-rss:12kB\n", "error", "Killed",
         "Out of memory: Killed process 4242 (python) total-vm:812kB, anon-rss:12kB", [],

@@ -59,7 +59,6 @@ def metrics(log: str) -> list[Values]:
         ("SVM Accuracy: 0.95", {"SVM Accuracy": 0.95}),
         ("Mean absolute error: 0.51", {"Mean absolute error": 0.51}),
         ("Test Accuracy of the model on the 10000 test images: 97.12 %", {"Test Accuracy": 97.12}),
-        ("Accuracy of Logistic regression classifier on training set: 0.81", {"Accuracy": 0.81}),
         ("The Root Mean Squared Error (RMSE) on test data = 0.1543", {"Root Mean Squared Error (RMSE)": 0.1543}),
         ("R-squared: 0.812", {"R-squared": 0.812}),
         ("Adjusted Rand Index: 0.8831", {"Adjusted Rand Index": 0.8831}),
@@ -173,4 +172,51 @@ def test_a_table_of_a_search_shows_its_target_and_not_what_was_tried() -> None:
     ],
 )
 def test_a_line_without_metrics(line: str) -> None:
+    assert metrics(line) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ("轮次: 3, 损失: 0.6931", {"epoch": 3, "损失": 0.6931}),
+        ("轮数: 3/10, 损失: 0.6931", {"epoch": 3, "损失": 0.6931}),
+        ("步数: 100, 损失: 0.6931", {"step": 100, "损失": 0.6931}),
+        ("周期: 3, 损失: 0.6931", {"epoch": 3, "损失": 0.6931}),
+        ("迭代次数: 100, 损失: 0.6931", {"step": 100, "损失": 0.6931}),
+        ("第3轮训练损失: 0.6931", {"epoch": 3, "训练损失": 0.6931}),
+        ("轮廓系数: 0.5512", {"轮廓系数": 0.5512}),
+        ("次级损失: 0.5112", {"次级损失": 0.5112}),
+        ("步骤损失: 0.5112", {"步骤损失": 0.5112}),
+        ("识别率: 0.9512, 测试集得分: 0.9112", {"识别率": 0.9512, "测试集得分": 0.9112}),
+        ("Accuracy of the model: 0.951, loss: 0.312", {"Accuracy of the model": 0.951, "loss": 0.312}),
+        ("loss 0.512/val acc 0.412", {"loss": 0.512, "val acc": 0.412}),
+        ("train::loss: 0.512", {"loss": 0.512}),
+        ("Eval loss/train: 0.512", {"Eval loss/train": 0.512}),
+        ("Loss train: 0.512, val: 2000", {"Loss train": 0.512, "Loss val": "none"}),
+        ("100 it/s loss 0.512", {"loss": 0.512}),
+    ],
+)
+def test_names_that_look_like_parts_of_others(line: str, values: Values) -> None:
+    (found,) = metrics(line)
+    assert {name: found.get(name, "none") for name in values} == values
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "aten::nll_loss   1.23%   123us",
+        "Baseline accuracy: 0.9",
+        "Minimal accuracy: 0.95",
+        "target accuracy: 0.95",
+        "Focal Loss: 0.25",
+        "Relative error: 1e-05",
+        "CUDA error: 0.5",
+        "Final Test: 12.34 s",
+        "epoch 2 loss 0.5 improved from 0.6",
+        "old accuracy 0.91 against baseline 0.90",
+        "   12 |     float acc = 0.0;",
+        "[NeMo I 2026-01-12 10:12:31 wer_bpe:189] reference:hello world",
+    ],
+)
+def test_a_setting_or_a_sentence(line: str) -> None:
     assert metrics(line) == []

@@ -8,7 +8,7 @@ import pytest
 from k12ai_ws.logs.batch import event_json, parse
 from k12ai_ws.logs.limits import Limits
 from k12ai_ws.logs.pipeline import Pipeline
-from k12ai_ws.wire.bodies import Fault, LogEvent
+from k12ai_ws.wire.bodies import Fault, LogEvent, Metrics
 
 INNER = (
     'Traceback (most recent call last):\n  File "a.py", line 4, in run\n    inner()\n'
@@ -76,6 +76,56 @@ def test_the_text_of_a_workers_exception_is_as_long_as_its_own_traceback_shows()
     )
     assert (fault.detail["exc_type"], fault.detail["exc_text"]) == ("ValueError", "bad item 2\nsecond line")
     assert "notes" not in fault.detail
+
+
+def test_what_is_printed_behind_a_workers_exception_is_no_text_of_it() -> None:
+    worker = 'Traceback (most recent call last):\n  File "w.py", line 2, in work\n    raise ValueError(text)\n'
+    log = (
+        f'multiprocessing.pool.RemoteTraceback: \n"""\nValueError: bad\n{worker}ValueError: bad\n"""\n\n'
+        "The above exception was the direct cause of the following exception:\n\n"
+        'Traceback (most recent call last):\n  File "pool.py", line 774, in get\n    raise self._value\n'
+        "ValueError: bad\nepoch=1 loss=0.1\nepoch=2 loss=0.2\n"
+    )
+    (fault,) = faults(log)
+    assert (fault.severity, fault.detail["exc_text"]) == ("warning", "bad")
+    assert [e.values["epoch"] for e in parse(log.encode()) if isinstance(e, Metrics)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "after",
+    ["no CRITICAL problem, going on\n", "2024-01-01 10:00:00 CRITICAL: once more\n", "FATAL errors so far: 0\n"],
+)
+def test_metrics_behind_a_record_of_the_highest_level_say_that_it_went_on(after: str) -> None:
+    (fault,) = faults(f"epoch=1 loss=0.5\n{INNER}{after}epoch=2 loss=0.4\n")
+    assert fault.severity == "warning"
+
+
+def test_a_stack_that_a_timer_dumped_is_no_death_while_the_job_goes_on() -> None:
+    dump = 'Timeout (0:00:05)!\nThread 0x00007f3b (most recent call first):\n  File "a.py", line 3 in f\n'
+    pipeline = Pipeline(["auto"])
+    events = [*pipeline.feed(dump.encode()), *pipeline.idle(at_ms=0), *pipeline.feed(b"epoch=1 loss=0.3\n")]
+    assert [e.severity for e in [*events, *pipeline.close(at_ms=1)] if isinstance(e, Fault)] == ["warning"]
+    assert [fault.severity for fault in faults(dump)] == ["error"]
+
+
+def test_a_code_line_of_blanks_costs_what_any_line_costs() -> None:
+    head = "╭─── Traceback (most recent call last) ───╮\n│ /a/b.py:3 in f │\n"
+    events = parse(f"{head}│ ❱ 3 x{' ' * 60_000}y │\n".encode())
+    assert len([event for event in events if isinstance(event, Fault)]) <= 1
+
+
+def test_the_box_of_variables_beside_the_code_is_none_of_it() -> None:
+    log = (
+        "╭──────────────── Traceback (most recent call last) ────────────────╮\n"
+        "│ /a/b.py:3 in f                                                    │\n"
+        "│                                                                   │\n"
+        "│   2 def f(data):                        ╭── locals ──╮            │\n"
+        "│ ❱ 3     return data['b']                │ data = {}  │            │\n"
+        "╰───────────────────────────────────────────────────────────────────╯\n"
+        "KeyError: 'b'\n"
+    )
+    (fault,) = faults(log)
+    assert [frame["source"] for frame in fault.detail["traceback"]] == ["return data['b']"]
 
 
 def test_the_text_of_a_group_goes_on_to_the_number_of_its_members() -> None:

@@ -38,7 +38,7 @@ OF_ALL = Shape(
     "ccuracy",
     re.compile(
         r"^\W{0,8}(?P<name>(?:[tT]est |[tT]rain(?:ing)? |[vV]alid(?:ation)? )?\w{0,40}[aA]ccuracy) of [^:=]{1,80}[:=]"
-        r"\s{0,4}(?P<value>\d+(?:\.\d+)?(?=\s{0,2}%)|[01]?\.\d{1,20})"
+        r"\s{0,4}(?P<value>\d+(?:\.\d+)?)\s{0,2}%"
     ),
     whole=True,
 )
@@ -54,7 +54,9 @@ ON_DATA = Shape(
 """Spark's examples: `Root Mean Squared Error (RMSE) on test data = 0.154318`."""
 OF_RUN = Shape(
     ": ",
-    re.compile(r"^\s{0,8}(?P<name>(?:Highest|Final) (?:Train|Valid|Test)): (?P<value>\d{1,3}\.\d{1,6})(?![\w.])"),
+    re.compile(
+        r"^\s{0,8}(?P<name>(?:Highest|Final) (?:Train|Valid|Test)): (?P<value>\d{1,3}\.\d{1,6})\s*(?:±[^\n]{0,20}|%)?$"
+    ),
     any_name=True,
     whole=True,
 )
