@@ -77,9 +77,11 @@ _QUALIFIERS = _words(
 """Words that may stand in a metric's name and say no more of it."""
 _AMBIGUOUS = _words("l1 l2 kl entropy score ap map margin cross likelihood residual hinge em dev tm cost")
 """Metrics that settings are named after, too."""
-_OF_ERRORS = _words("mean absolute squared square root median percentage average equal rate forecast")
+_OF_ERRORS = _words(
+    "mean absolute squared square root median percentage average equal rate forecast test train training validation"
+)
 """What an error is that was measured (`mean absolute error`), and none that happened (`CUDA error`)."""
-_SCORES = _words("accuracy acc f1 auc roc mae mse rmse mape r2 mcc recall precision error")
+_SCORES = _words("accuracy acc f1 auc roc mae mse rmse mape r2 mcc kappa recall precision error")
 """What a model is measured by, and what no weight or switch is called."""
 COUNTED = _words("precision error err errors")
 """A whole number of these is a count of bits or of failures, and no metric."""
