@@ -282,8 +282,7 @@ def main() -> None:
     except child.StartError as error:
         failure = error
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        text = f"the run in {run} could not be started: {error.strerror or error}{where}"
+        text = f"the run could not be started: {error.strerror or error} ({error.filename or run})"
         failure = child.StartError(text, 126, command_not_found=False)
     if failure and not failure.command_not_found:
         _say(f"{failure.message}\n".encode())  # first: the record may wait for the disk
