@@ -103,7 +103,7 @@ class TextReader(BlockState):
             text += [*self.tail, line]
             self.tail = []
             return "mine"
-        if syntax.LAST_WORDS.match(line):
+        if syntax.gives_up(line):
             return "foreign"  # a record of a program that gives up: what comes behind it tells
         if count := syntax.count_of(line):  # the bar drawn once more as it was: nothing went on
             return "foreign" if count == self.count else "end"

@@ -107,7 +107,7 @@ BAR = re.compile(
     r"\s{0,4}(?:[^|%\n]{0,60}: {0,4})?(?P<share>\d{1,3}%)\|(?:[^|\n]{0,300}\|\s{0,4}(?P<count>\d{1,12}/\d{1,12}))?"
 )
 """A progress bar as tqdm draws it, whatever stands behind."""
-LAST_WORDS = re.compile(
+_LAST_WORDS = re.compile(
     rf"(?:\W{{0,3}}(?:\w{{3}} )?\W?{_STAMP}[^A-Za-z]{{0,20}}(?:[\w.]{{1,60}}[^\w\s]? {{1,4}}(?:- )?)?)?"
     r"\[?(?:CRITICAL|FATAL)\]?(?: {0,8}[:|\-]|\s{2}|\])"
 )
@@ -118,8 +118,13 @@ SUB_EXCEPTIONS = re.compile(r"\(\d{1,9} sub-exceptions?\)$")
 
 def count_of(line: str) -> str:
     """How far the bar has come that this line shows, empty where it shows none."""
-    bar = BAR.match(line)
+    bar = BAR.match(line) if "%|" in line else None
     return f"{bar['share']} {bar['count'] or ''}" if bar else ""
+
+
+def gives_up(line: str) -> bool:
+    """Whether this is a log record of the highest level."""
+    return ("CRITICAL" in line or "FATAL" in line) and _LAST_WORDS.match(line) is not None
 
 
 def survived(line: str) -> bool:
