@@ -1,7 +1,6 @@
 """TLS of the server's own: its certificate is read at the start, and again, without a restart, when it was renewed."""
 
 import asyncio
-import contextlib
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
@@ -48,8 +47,7 @@ class Renewal:
     async def _close(self) -> None:
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait({self._task})
 
     async def _watch(self, take: Callable[[ssl.SSLContext], None]) -> None:
         while True:

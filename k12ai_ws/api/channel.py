@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from k12ai_ws.access.principal import Caller
 from k12ai_ws.access.scope import narrow
 from k12ai_ws.events.feed import Feed
@@ -166,8 +164,7 @@ class Channel:
                 e, tag=tag, op=op, language=self.language, user=user, service_uuid=service_uuid
             )
             self._send(with_id(answer.payload, request_id))
-            code = orjson.loads(answer.payload)["error"]["code"]
-            self._told(tag, op, f"refused with {code}", began, failed=answer.status >= 500)
+            self._told(tag, op, f"refused with {int(answer.code)}", began, failed=answer.status >= 500)
 
     def _told(self, tag: str, op: str, outcome: str, began: float, *, failed: bool = False) -> None:
         """The log's line about a frame; of one that only asks whether the server lives, for who looks for it."""

@@ -11,7 +11,7 @@ from k12ai_ws.store.store import Store
 from k12ai_ws.telemetry.metrics import Metrics
 from k12ai_ws.telemetry.now import Now
 from k12ai_ws.wire.bodies import Body, Fault, Json
-from k12ai_ws.wire.codes import Language
+from k12ai_ws.wire.codes import Code, Language
 from k12ai_ws.wire.envelope import encode, envelope
 
 from .places import Bounds
@@ -70,7 +70,8 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An encoded message, and the HTTP status it has over REST."""
+    """An encoded message, the HTTP status it has over REST, and the code of an error."""
 
     payload: bytes
     status: int = 200
+    code: int = Code.SUCCESS

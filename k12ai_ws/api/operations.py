@@ -186,7 +186,7 @@ class Operations:
         payload = self._context.message(
             body, tag=tag, op=op, language=language, user=user, service_uuid=service_uuid, extra=extra
         )
-        return Answer(payload, status)
+        return Answer(payload, status, body.code)
 
 
 def _answer_to_stop(status: bytes, request: FrameworkRequest, language: Language) -> bytes:

@@ -1,6 +1,7 @@
 """The cells of a table's row, by the names above them."""
 
 import re
+from collections.abc import Sequence
 
 from .reading import Reading, number
 from .vocabulary import POSITIONS, kind, normal
@@ -34,6 +35,9 @@ _DATA = frozenset(
 """Columns of a data set: such a table without a position is a preview of it."""
 
 
+_SHORT = frozenset(("box", "obj", "cls", "total"))
+
+
 def is_header(names: list[str]) -> bool:
     """Whether these can be the names of a table's columns, of which some may be metrics."""
     return 2 <= len(names) <= 64 and all(len(name) <= 40 and _NAME.match(name) for name in names)
@@ -44,11 +48,18 @@ def is_preview(names: list[str]) -> bool:
     return not _DATA.isdisjoint(map(normal, names))
 
 
+def short_losses(names: Sequence[str]) -> frozenset[str]:
+    """The losses under this header that only the older YOLOs call so: `Epoch gpu_mem box obj cls total labels`."""
+    of_yolo = len(names) > 1 and kind(names[0]) == "position" and normal(names[1]) == "gpu_mem"
+    return _SHORT.intersection(names) if of_yolo else frozenset()
+
+
 class CellReader:
     """Reads rows under these columns."""
 
     def __init__(self, columns: list[str]) -> None:
         self._columns = columns
+        self._losses = short_losses(columns)
 
     def row(self, cells: list[str], prefix: str = "", *, all_known: bool = False) -> Reading | None:
         """What the row shows, None where it is nothing. `prefix` comes before the metrics' names; `all_known`: names
@@ -56,9 +67,7 @@ class CellReader:
         """
         reading = Reading()
         for name, cell in zip(self._columns, cells, strict=False):
-            what = kind(name)
-            if name == "total" and "gpu_mem" in self._columns:
-                what = "other"  # YOLOv7's sum of losses
+            what = "other" if name in self._losses else kind(name)
             if what == "position":
                 if (value := _position(cell)) is not None:
                     reading.positions.setdefault(POSITIONS[normal(name)], value)

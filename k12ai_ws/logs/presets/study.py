@@ -115,8 +115,7 @@ class Study:
                 continue
             for group in [group for group, text in shown.items() if text is not None]:
                 if group == "value":
-                    apart = self._split and SPLITS.isdisjoint(words(name))
-                    self._add("metrics", self._split + name if apart else name, match.start(group))
+                    self._add("metrics", self._under_split(name), match.start(group))
                 elif group in SPLITS:
                     self._add("metrics", f"{group}_{name}", match.start(group))
                 else:
@@ -203,8 +202,7 @@ class Study:
         if sep == "=" and " " in part:
             part = _tight(part, gap)
         found = _NAME.search(part)
-        name = found[0].rstrip(".") if found else ""
-        name = tidy(name, body)
+        name = tidy(found[0].rstrip(".") if found else "", body)
         while sep and " " in name and name.split(" ", 1)[0].lower() in PROSE:
             name = name.split(" ", 1)[1]
         if not sep and " " in name and (joined := _JOINED.match(name)):
@@ -272,11 +270,15 @@ class Study:
             return rest  # Composer's `Train loss/train/total`
         if rest and first.lower() in SPLITS:
             self._carried = first if not self._carried and self._begins(first) else "?"
-        elif self._split and SPLITS.isdisjoint(words(name)):
-            return self._split + name
+        elif self._split:
+            return self._under_split(name)
         elif self._carried not in ("", "?") and SPLITS.isdisjoint(words(name)):
             return f"{self._carried} {name}"
         return name
+
+    def _under_split(self, name: str) -> str:
+        """The name with the split that the whole line is of, where it says none itself."""
+        return self._split + name if SPLITS.isdisjoint(words(name)) else name
 
     def _begins(self, word: str) -> bool:
         return self._text.lstrip(" \t*>#-=").startswith(word)

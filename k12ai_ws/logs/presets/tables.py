@@ -6,7 +6,7 @@ import re
 
 from k12ai_ws.wire.bodies import Json
 
-from .cells import CELL, CellReader, is_header
+from .cells import CELL, CellReader, is_header, short_losses
 from .class_tables import ClassTable
 from .drawn_tables import DrawnTable
 from .reading import Reading
@@ -72,9 +72,8 @@ class TableReader:
         if not is_header([name for name in names if name] if separator else names):
             return
         kinds = [kind(name) for name in names]
-        if kinds[0] == "position" and normal(names[1]) == "gpu_mem":
-            kinds[2:] = ["metric" if name in ("box", "obj", "cls", "total") else kind(name) for name in names[2:]]
-        known = "metric" in kinds and (kinds[0] == "position" or (separator and "position" in kinds[:3]))
+        measured = "metric" in kinds or short_losses(names)
+        known = measured and (kinds[0] == "position" or (separator and "position" in kinds[:3]))
         if known or (self._any_name and separator and _counts(names) and "other" in kinds):
             self._state.update(columns=names, sep=separator)
             if spans:

@@ -77,10 +77,10 @@ class TracebackRecogniser:
         """What this line gives."""
         for index, block in enumerate(self._blocks):
             text = self._stripped(block, line)
-            if text is None and not (block.indented and block.state == "text" and line.strip()):
-                continue
-            if text is None:  # no longer indented: something else
-                del self._blocks[index]
+            if text is None:
+                if not (block.indented and block.state == "text" and line.strip()):
+                    continue
+                del self._blocks[index]  # no longer indented: something else
                 return [*self._finished(block, "line", line), *self.feed(line)]
             if syntax.relation_of(text) and (taken := block.split_tail()):
                 del self._blocks[index]
@@ -213,18 +213,14 @@ class TracebackRecogniser:
         return [item.detail for item in items if isinstance(item, Report)]
 
     def _fatal(self, line: str) -> Block | None:
-        if late := syntax.TIMEOUT.match(line):
-            part = Part(exc_type="Timeout", text=[late[1]])
-            return self._block(line[: late.start(1)], Block(kind="fatal", state="fatal", parts=[part], raw=[late[1]]))
-        for beginning in syntax.FATAL:
-            at = line.find(beginning, 0, 200 + len(beginning))
-            if at >= 0:
-                kind = line[at + len(beginning) :].strip() or beginning.strip(" :")
-                part = Part(exc_type=kind, text=[line[at:]])
-                block = self._block(line[:at], Block(kind="fatal", state="fatal", parts=[part]))
-                block.raw.append(line[at:])
-                return block
-        return None
+        found = syntax.fatal_at(line)
+        if found is None:
+            return None
+        at, kind = found
+        part = Part(exc_type=kind, text=[line[at:]])
+        block = self._block(line[:at], Block(kind="fatal", state="fatal", parts=[part], raw=[line[at:]]))
+        block.logged = block.logged or kind == syntax.LATE
+        return block
 
     def _announced(self, line: str, at: int) -> Block:
         prefix = line[:at] if at <= 400 and not line[:at].endswith("Original ") else ""
@@ -260,8 +256,7 @@ class TracebackRecogniser:
             return [block.prefix + text for text in block.raw + released]  # a header, and nothing below it
         after = next((text for text in released if text.strip()), line)
         went_on = (why == "line" or bool(released)) and bool(after.strip()) and not syntax.DYING.match(after[:300])
-        hangs = block.kind == "fatal" and block.part.exc_type == "Timeout"  # it may go on after a silence
-        mild = block.harmless or went_on or (why == "idle" and (block.logged or hangs))
+        mild = block.harmless or went_on or (why == "idle" and block.logged)
         self._went_by(*released or block.raw[-1:])
         severity: Severity = "warning" if mild else "error"
         details = block.ready or [block_detail(block, self._limits, self._roots)]

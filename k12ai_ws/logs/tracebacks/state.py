@@ -17,7 +17,7 @@ class BlockState:
     kind: str = "python"  # or "fatal", what faulthandler prints
     tentative: bool = False  # began with a line that nothing announced: perhaps no error at all
     harmless: bool = False  # announced as one that ends no process
-    logged: bool = False  # right after a log record
+    logged: bool = False  # right after a log record, or a report itself: the program may go on after a silence
     state: str = "frames"  # frames | box | cells | text | members | between | group | fatal | whole
     parts: list[Part] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)

@@ -18,7 +18,8 @@ SEPARATORS = (CAUSE, CONTEXT, _WHILE)
 """What stands between the exceptions of a chain; the last one is stackprinter's."""
 FATAL = ("Fatal Python error: ", "Windows fatal exception: ")
 """How faulthandler begins."""
-TIMEOUT = re.compile(r"(?:\S{0,40} )?(Timeout \(\d{1,4}:\d\d:\d\d(?:\.\d{1,6})?\)!)$")
+LATE = "Timeout"
+_TIMEOUT = re.compile(r"(?:\S{0,40} )?(Timeout \(\d{1,4}:\d\d:\d\d(?:\.\d{1,6})?\)!)$")
 """How faulthandler's `dump_traceback_later` begins; the process may go on."""
 
 FRAME = re.compile(r'\s*File "(.*?)", line (\d+)(?:,? in (.*))?$')
@@ -103,7 +104,7 @@ DYING = re.compile(
 """What still comes out of a process that is ending, or of those around it: no sign that it survived an exception."""
 
 
-BAR = re.compile(
+_BAR = re.compile(
     r"\s{0,4}(?:[^|%\n]{0,60}: {0,4})?(?P<share>\d{1,3}%)\|(?:[^|\n]{0,300}\|\s{0,4}(?P<count>\d{1,12}/\d{1,12}))?"
 )
 """A progress bar as tqdm draws it, whatever stands behind."""
@@ -116,9 +117,20 @@ SUB_EXCEPTIONS = re.compile(r"\(\d{1,9} sub-exceptions?\)$")
 """How the text of a group ends."""
 
 
+def fatal_at(line: str) -> tuple[int, str] | None:
+    """Where faulthandler begins in this line, and the kind of what it tells: `LATE` is that of a timer's dump."""
+    if late := _TIMEOUT.match(line):
+        return late.start(1), LATE
+    for beginning in FATAL:
+        at = line.find(beginning, 0, 200 + len(beginning))
+        if at >= 0:
+            return at, line[at + len(beginning) :].strip() or beginning.strip(" :")
+    return None
+
+
 def count_of(line: str) -> str:
     """How far the bar has come that this line shows, empty where it shows none."""
-    bar = BAR.match(line) if "%|" in line else None
+    bar = _BAR.match(line) if "%|" in line else None
     return f"{bar['share']} {bar['count'] or ''}" if bar else ""
 
 
